@@ -1,0 +1,80 @@
+//! Records: what one line of a session log says, before it becomes a session.
+
+use std::time::Duration;
+use unmasq_model::{GatewayName, LogTime, Realm, Span, Translation};
+
+/// Reads frames of one log format.
+pub trait Decoder: Send {
+    /// Appends what `frame` says to `out`: nothing, one record, or one for each side of a flow that
+    /// was translated on both.
+    ///
+    /// # Errors
+    /// When the frame says nothing that can be understood; `out` is then as it was.
+    fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable>;
+}
+
+/// Why a frame could not be read: a short sentence without the frame's own bytes.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[error("{0}")]
+pub struct Unreadable(pub std::borrow::Cow<'static, str>);
+
+/// One decoded record of a session log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The gateway that the record itself names; else its log's.
+    pub gateway: Option<GatewayName>,
+    /// The realm of the inside pair that the record itself names; else its gateway's.
+    pub inside_realm: Option<Realm>,
+    /// What was translated into what.
+    pub translation: Translation,
+    /// When, and how much of the session this tells.
+    pub fact: Fact,
+}
+
+/// How much of a session one record tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fact {
+    /// One moment in the life of a translation entry; several make a session.
+    Event(Event),
+    /// The whole session. Edges carry the format's own resolution and lag.
+    Whole {
+        /// When its first packet passed.
+        start: Span,
+        /// When its last packet passed.
+        end: Span,
+        /// What this record by itself excludes rivals from; see [`unmasq_model::Session::proven`].
+        proven: Option<Span>,
+    },
+}
+
+/// One moment in the life of a translation entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// What happened to the entry.
+    pub kind: EventKind,
+    /// When the line was written.
+    pub at: LogTime,
+    /// The exporter's id for the entry; not unique over time.
+    pub entry: Option<u64>,
+    /// How long the entry lives without another packet, from `at` on.
+    pub timeout: Option<Duration>,
+    /// The connection's state, as the exporter words it.
+    pub state: Option<&'static str>,
+    /// How long the entry had lived, in whole seconds cut off.
+    pub lasted: Option<Duration>,
+    /// When the exporter says that the entry began.
+    pub started: Option<Span>,
+    /// When the exporter says that the entry ended.
+    pub stopped: Option<Span>,
+}
+
+/// What happened to an entry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum EventKind {
+    /// It was made.
+    New,
+    /// It changed: a sign of life.
+    Update,
+    /// It is gone.
+    Destroy,
+}

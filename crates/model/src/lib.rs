@@ -1,0 +1,35 @@
+//! The nouns of unmasq, and nothing else.
+//!
+//! Invariant: nothing here waits, reads, spawns, draws random numbers or asks what time it is.
+//! Invariant: every type prints and compares in a stable order, so that equal knowledge gives equal bytes.
+//!
+//! Read in this order: [`LogTime`] and [`Span`] (when), [`Endpoint`] (where), [`Session`] (what a
+//! gateway did), [`Alert`] (what a detector said), [`Site`] (what the operator told us),
+//! [`Question`] (what a trace must know), [`Trace`] (the answer).
+
+mod alert;
+mod endpoint;
+mod name;
+mod protocol;
+mod question;
+mod reason;
+mod session;
+mod site;
+mod socket;
+mod time;
+pub mod trace;
+
+pub use alert::{Alert, AlertClass, AlertId, Context, HttpContext};
+pub use endpoint::{End, Endpoint, PerEnd, Role};
+pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, SourceName};
+pub use protocol::Protocol;
+pub use question::{HoldersQuestion, Question, SessionsQuestion, SocketsQuestion};
+pub use reason::{Certainty, Reason, Status};
+pub use session::{Evidence, Session, Translation};
+pub use site::{
+    Alias, ContainerFacts, Coverage, DnatRule, Gateway, GatewayIx, GatewayKind, Holder, Log, LogIx, Site,
+    Tenure, Translator,
+};
+pub use socket::{Process, Socket};
+pub use time::{EmptySpan, LogTime, NotATime, Span};
+pub use trace::Trace;

@@ -1,0 +1,59 @@
+//! The three questions that a trace may ask.
+
+use crate::{AssetId, Endpoint, GatewayIx, Protocol, Realm, Span};
+use std::net::IpAddr;
+
+/// What must be known before an alert can be answered.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Question {
+    /// Which sessions explain an outside endpoint?
+    Sessions(SessionsQuestion),
+    /// Who held an inside address?
+    Holders(HoldersQuestion),
+    /// Which socket was it?
+    Sockets(SocketsQuestion),
+}
+
+/// Which sessions of one gateway explain an outside endpoint during a span?
+///
+/// The answer holds every session that answers the endpoints and whose reach touches `during`; and
+/// for each of those that nobody saw end, also the next session of its rivals, which bounds its end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SessionsQuestion {
+    /// Whose sessions.
+    pub gateway: GatewayIx,
+    /// The transport protocol; `None` asks for every one.
+    pub protocol: Option<Protocol>,
+    /// Our endpoint as the gateway logs it; without an address, every address (an unknown alias).
+    pub outside: (Option<IpAddr>, Option<u16>),
+    /// The peer; `None` asks for every one.
+    pub remote: Option<Endpoint>,
+    /// When; already widened by every bound that may apply.
+    pub during: Span,
+}
+
+/// Who held an inside address during a span?
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct HoldersQuestion {
+    /// The address space in which the address is meant.
+    pub realm: Realm,
+    /// The address.
+    pub ip: IpAddr,
+    /// When.
+    pub during: Span,
+}
+
+/// Which socket of one host had this five-tuple during a span?
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SocketsQuestion {
+    /// The host's instance.
+    pub instance: AssetId,
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The inside endpoint.
+    pub local: Endpoint,
+    /// The peer as the inside leg sees it; `None` if no record tells.
+    pub remote: Option<Endpoint>,
+    /// When.
+    pub during: Span,
+}
