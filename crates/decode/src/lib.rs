@@ -7,6 +7,8 @@
 //! Invariant: nothing here opens a file, asks the time or looks up a zone by name; all three arrive
 //! as arguments. Invariant: no input panics or makes a decoder keep more than one frame's worth.
 
+mod format;
 mod record;
 
-pub use record::{Decoder, Event, EventKind, Fact, Record, Unreadable};
+pub use format::{Format, FormatTraits, Guess, UnknownFormat, detect};
+pub use record::{Decoder, Event, EventKind, Fact, Record, Sighting, Unreadable};

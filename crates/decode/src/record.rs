@@ -13,10 +13,25 @@ pub trait Decoder: Send {
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable>;
 }
 
-/// Why a frame could not be read: a short sentence without the frame's own bytes.
+/// Why a frame could not be read.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[error("{0}")]
-pub struct Unreadable(pub std::borrow::Cow<'static, str>);
+pub enum Unreadable {
+    /// It carries a time without a zone, and nobody said which zone is meant: the whole file cannot
+    /// be read until somebody does.
+    #[error("its times carry no zone")]
+    NeedsZone,
+    /// A short sentence, without the frame's own bytes.
+    #[error("{0}")]
+    Because(std::borrow::Cow<'static, str>),
+}
+
+impl Unreadable {
+    /// For a fixed sentence.
+    #[must_use]
+    pub const fn because(why: &'static str) -> Self {
+        Self::Because(std::borrow::Cow::Borrowed(why))
+    }
+}
 
 /// One decoded record of a session log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,4 +92,15 @@ pub enum EventKind {
     Update,
     /// It is gone.
     Destroy,
+}
+
+/// A record in its place: whose it is and where it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sighting {
+    /// The gateway that the record is about.
+    pub gateway: unmasq_model::GatewayIx,
+    /// Where it is written.
+    pub evidence: unmasq_model::Evidence,
+    /// What it says.
+    pub record: Record,
 }
