@@ -23,7 +23,7 @@ pub use alert::{Alert, AlertClass, AlertId, Context, HttpContext};
 pub use endpoint::{End, Endpoint, PerEnd, Role};
 pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, SourceName};
 pub use protocol::Protocol;
-pub use question::{HoldersQuestion, Question, SessionsQuestion, SocketsQuestion};
+pub use question::{Answer, HoldersQuestion, Question, SessionsQuestion, SocketsQuestion};
 pub use reason::{Certainty, Reason, Status};
 pub use session::{Evidence, Session, Translation};
 pub use site::{

@@ -1,6 +1,6 @@
 //! The three questions that a trace may ask.
 
-use crate::{AssetId, Endpoint, GatewayIx, Protocol, Realm, Span};
+use crate::{AssetId, Endpoint, GatewayIx, Protocol, Realm, Session, Socket, Span, Tenure};
 use std::net::IpAddr;
 
 /// What must be known before an alert can be answered.
@@ -12,6 +12,17 @@ pub enum Question {
     Holders(HoldersQuestion),
     /// Which socket was it?
     Sockets(SocketsQuestion),
+}
+
+/// What is known in answer to a [`Question`], in the natural order of its rows, each once.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer<'k> {
+    /// To [`Question::Sessions`].
+    Sessions(Vec<&'k Session>),
+    /// To [`Question::Holders`].
+    Holders(Vec<&'k Tenure>),
+    /// To [`Question::Sockets`].
+    Sockets(Vec<&'k Socket>),
 }
 
 /// Which sessions of one gateway explain an outside endpoint during a span?

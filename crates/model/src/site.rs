@@ -22,6 +22,8 @@ pub struct Site {
     pub sensor_realm: Realm,
     /// Whether somebody wrote an inventory: without one nothing says which gateways are missing.
     pub declared: bool,
+    /// How far a clock may be from the sensor's, where nothing else is said (host agents, for example).
+    pub clock_bound: Duration,
     /// The gateways, in order of name.
     pub gateways: Vec<Gateway>,
     /// The logs, in order of name.
@@ -188,12 +190,16 @@ pub struct Translator {
 }
 
 impl Site {
+    /// The clock bound where nobody says another.
+    pub const CLOCK_BOUND: Duration = Duration::from_millis(500);
+
     /// A site of which nobody told us anything: one realm, gateways as their logs name them.
     #[must_use]
     pub fn undeclared() -> Self {
         Self {
             sensor_realm: Realm::default_realm(),
             declared: false,
+            clock_bound: Self::CLOCK_BOUND,
             gateways: Vec::new(),
             logs: Vec::new(),
             tenures: Vec::new(),
@@ -239,7 +245,7 @@ impl Site {
     /// The largest clock bound of any log, for asking widely enough.
     #[must_use]
     pub fn widest_clock_bound(&self) -> Duration {
-        self.logs.iter().map(|log| log.clock_bound).max().unwrap_or_default()
+        self.logs.iter().map(|log| log.clock_bound).fold(self.clock_bound, Duration::max)
     }
 
     /// The logs of one gateway that could be read.
