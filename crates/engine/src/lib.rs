@@ -1,1 +1,84 @@
-//! Empty for now.
+//! The heart: what one alert means, given what is known.
+//!
+//! [`trace`] is a pure function. If something it must know is not in [`Known`], it returns the
+//! [`Question`]s; the shell answers them and calls it again, from the start. Nothing is suspended
+//! half-way, so the order in which knowledge arrives cannot matter.
+//!
+//! How it decides, from the outside to the inside, one module each:
+//!
+//! 1. `end`: which ends are shared addresses, and what becomes of each.
+//! 2. `way`: gateway after gateway, until an address is not shared any more.
+//! 3. `crossing`: one gateway: who may have translated, which insides remain, how sure that is.
+//! 4. `stay`: sessions on the sensor's clock: bounded ends, several logs as one, windows joined.
+//! 5. `absence`: why nothing was found.
+//! 6. `identity` and `process`: who held the inside address, whose socket it was.
+//!
+//! Invariant: nothing here waits, reads, spawns, draws random numbers or asks what time it is.
+//! Invariant: the same alert and the same knowledge give the same trace, byte for byte.
+
+mod absence;
+mod crossing;
+mod end;
+mod identity;
+mod known;
+mod process;
+mod stay;
+mod way;
+
+pub use end::unreadable;
+pub use known::Known;
+
+use known::Inquiry;
+use unmasq_model::{Alert, Answer, Question, Site, Status, Trace, trace};
+
+/// What came of asking for a trace.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// The answer, and the questions that it rests on: while it is not final, new knowledge that
+    /// touches one of them may change it.
+    Traced(Box<Trace>, Vec<Question>),
+    /// Not in memory: answer these and call again.
+    Need(Vec<Question>),
+}
+
+/// What one alert means, given what is known; or what must be asked first.
+#[must_use]
+pub fn trace(alert: &Alert, known: &Known<'_>) -> Outcome {
+    let inquiry = Inquiry::new(known);
+    let ends = end::both(alert, &inquiry);
+    match (ends, inquiry.into_questions()) {
+        (Some(ends), questions) if questions.missing.is_empty() => {
+            let (src, dest) = (ends.src, ends.dest);
+            let trace = Trace {
+                version: trace::VERSION,
+                alert_id: alert.id.clone(),
+                status: src.end.status().min(dest.end.status()).min(Status::NotMasked),
+                is_final: src.is_final && dest.is_final,
+                expected_by: None,
+                revision: 1,
+                late: false,
+                waited_ms: 0,
+                src: src.end,
+                dest: dest.end,
+            };
+            Outcome::Traced(Box::new(trace), questions.asked)
+        }
+        (_, questions) => Outcome::Need(questions.missing),
+    }
+}
+
+/// Traces an alert to its end, with `answer` as the place where everything known is looked up.
+pub fn settle<'k>(alert: &Alert, site: &'k Site, mut answer: impl FnMut(&Question) -> Answer<'k>) -> Trace {
+    let mut known = Known::new(site);
+    loop {
+        match trace(alert, &known) {
+            Outcome::Traced(trace, _) => return *trace,
+            Outcome::Need(questions) => {
+                for question in questions {
+                    let answered = answer(&question);
+                    known.learn(question, answered);
+                }
+            }
+        }
+    }
+}

@@ -65,6 +65,12 @@ impl Session {
         Span::between(self.start.from(), self.end.to())
     }
 
+    /// The log that shows it; every session has at least one line of evidence.
+    #[must_use]
+    pub fn log(&self) -> Option<LogIx> {
+        self.evidence.first().map(|evidence| evidence.log)
+    }
+
     /// Whether it has the same gateway and the same translated tuple, so that only one of the two
     /// can be live at a time.
     #[must_use]

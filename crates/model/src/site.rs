@@ -95,7 +95,9 @@ pub struct DnatRule {
     pub inside: Endpoint,
     /// When the rule was in force.
     pub held: Span,
-    /// Where the inventory says so, such as `gateways[0].dnat[0]`.
+    /// The inventory that says so.
+    pub inventory: SourceName,
+    /// Where in it, such as `gateways[0].dnat[0]`.
     pub path: Arc<str>,
 }
 

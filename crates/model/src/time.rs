@@ -179,6 +179,13 @@ impl Span {
         Self { from: self.from.minus(by), to: self.to.plus(by) }
     }
 
+    /// Shorter by `by` on either side: what holds whichever way the clock was wrong; `None` if
+    /// nothing is left.
+    #[must_use]
+    pub fn narrowed(self, by: Duration) -> Option<Self> {
+        Self::new(self.from.plus(by), self.to.minus(by)).ok()
+    }
+
     /// Whether the two share at least one instant.
     #[must_use]
     pub fn touches(self, other: Self) -> bool {

@@ -1,0 +1,119 @@
+//! Why nothing was found behind a shared address; the first reason that applies, in the contract's
+//! order.
+
+use crate::{
+    crossing::{Candidate, Leg, distinct, is_complete, is_settled, question, touching},
+    known::Inquiry,
+};
+use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site, Translator};
+
+/// What takes the place of a session.
+pub(crate) enum Absence<'k> {
+    /// A declared rule says where it went.
+    Rule { gateway: GatewayIx, rule: &'k DnatRule },
+    /// Nothing does.
+    Nothing { reason: Reason, matched: Vec<Candidate<'k>> },
+}
+
+/// Why no session of `translators` explains `leg`. `None`: ask first.
+pub(crate) fn explain<'k>(
+    leg: &Leg,
+    translators: &[Translator],
+    inquiry: &Inquiry<'_, 'k>,
+) -> Option<Absence<'k>> {
+    let site = inquiry.site();
+    let gateways: Vec<GatewayIx> = distinct_gateways(translators);
+    if leg.opened_by_us != Some(true) {
+        for &gateway in &gateways {
+            if let Some(rule) = dnat_rule(site, gateway, leg) {
+                return Some(Absence::Rule { gateway, rule });
+            }
+        }
+    }
+    let nothing = |reason| Some(Absence::Nothing { reason, matched: Vec::new() });
+    let connected: Vec<GatewayIx> =
+        gateways.into_iter().filter(|&g| !site.gateway(g).logs.is_empty()).collect();
+    if connected.is_empty() {
+        return nothing(Reason::GatewayNotConnected);
+    }
+    if let Some(reason) = outside_coverage(site, &connected, leg) {
+        return nothing(reason);
+    }
+    let no_rule = |&gateway: &GatewayIx| site.gateway(gateway).dnat.is_some();
+    if leg.opened_by_us == Some(false) && connected.iter().all(no_rule) {
+        return nothing(Reason::EndedAtGateway);
+    }
+    let matched = under_another_name(leg, &connected, inquiry)?;
+    if !matched.is_empty() {
+        return Some(Absence::Nothing { reason: Reason::AliasUnknown, matched });
+    }
+    let heard =
+        |&gateway: &GatewayIx| site.logs_of(gateway).any(|log| log.coverage.until != LogTime::BEGINNING);
+    if !connected.iter().any(heard) {
+        return nothing(Reason::NeverHeard);
+    }
+    let complete = connected.iter().all(|&gateway| is_complete(site, gateway, leg.at));
+    nothing(if complete { Reason::NoSession } else { Reason::NotLogged })
+}
+
+/// Sessions that match in everything but the outside address: the log may know it by another name.
+/// Only a full key tells enough for that. `None`: ask first.
+pub(crate) fn under_another_name<'k>(
+    leg: &Leg,
+    gateways: &[GatewayIx],
+    inquiry: &Inquiry<'_, 'k>,
+) -> Option<Vec<Candidate<'k>>> {
+    let site = inquiry.site();
+    if !leg.protocol.has_ports() || leg.ours.port.is_none() || leg.remote.is_none_or(|r| r.port.is_none()) {
+        return Some(Vec::new());
+    }
+    let mut found = Vec::new();
+    let mut waiting = false;
+    for &gateway in gateways {
+        match inquiry.sessions(question(site, leg, gateway, None)) {
+            Some(sessions) => found.extend(touching(site, leg, &sessions)),
+            None => waiting = true,
+        }
+    }
+    // An untranslated record, or one whose outside address is known to be another, is no alias.
+    found.retain(|stay| {
+        let session = stay.records[0];
+        let other = session.translation.outside.ip;
+        let gateway = site.gateway(session.gateway);
+        let known = gateway.aliases.iter().any(|alias| alias.logged == other)
+            || gateway.addresses.iter().any(|(declared, _)| *declared == other);
+        session.translation.inside.is_some() && other != leg.ours.ip && !known
+    });
+    (!waiting).then(|| distinct(site, &leg.realm, found))
+}
+
+fn distinct_gateways(translators: &[Translator]) -> Vec<GatewayIx> {
+    let mut gateways: Vec<GatewayIx> = translators.iter().map(|t| t.gateway).collect();
+    gateways.dedup();
+    gateways
+}
+
+fn dnat_rule<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Option<&'k DnatRule> {
+    site.gateway(gateway).dnat.iter().flatten().find(|rule| {
+        rule.protocol.is_none_or(|protocol| protocol == leg.protocol)
+            && rule.outside.ip == leg.ours.ip
+            && (rule.outside.port.is_none() || rule.outside.port == leg.ours.port)
+            && rule.held.touches(leg.at)
+    })
+}
+
+/// Whether the flow may lie outside the time that every log of these gateways covers.
+fn outside_coverage(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
+    let logs = || gateways.iter().flat_map(|&gateway| site.logs_of(gateway));
+    let began = leg.flow_start.map_or(leg.at.from(), |start| start.min(leg.at.from()));
+    let before = logs().all(|log| {
+        let heard = log.coverage.until != LogTime::BEGINNING;
+        heard && began.minus(log.clock_bound) < log.coverage.since
+    });
+    if before {
+        return Some(Reason::BeforeCollection);
+    }
+    let heard = logs().any(|log| log.coverage.until != LogTime::BEGINNING);
+    let after = heard && !gateways.iter().any(|&gateway| is_settled(site, gateway, leg.at));
+    after.then_some(Reason::AfterCoverage)
+}

@@ -1,0 +1,225 @@
+//! One gateway crossed: who may have translated a shared address, which insides remain, how sure.
+
+use crate::{
+    absence::{self, Absence},
+    known::Inquiry,
+    stay::{Stay, stays},
+};
+use std::{collections::BTreeMap, net::IpAddr};
+use unmasq_model::{
+    Certainty, Endpoint, GatewayIx, LogIx, Protocol, Realm, Reason, Role, Session, SessionsQuestion, Site,
+    Span, Translator,
+};
+
+/// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
+#[derive(Clone, Debug)]
+pub(crate) struct Leg {
+    /// The address space of this leg.
+    pub(crate) realm: Realm,
+    /// The address space in which the peer is meant.
+    pub(crate) peer_realm: Realm,
+    pub(crate) ours: Endpoint,
+    pub(crate) remote: Option<Endpoint>,
+    pub(crate) protocol: Protocol,
+    /// When the alert's packets passed.
+    pub(crate) at: Span,
+    /// Whether the alert says that our end opened the flow.
+    pub(crate) opened_by_us: Option<bool>,
+    /// When the detector saw the flow begin.
+    pub(crate) flow_start: Option<unmasq_model::LogTime>,
+}
+
+/// What became of one crossing.
+pub(crate) enum Crossing<'k> {
+    /// The address is not shared here.
+    Unmasked,
+    /// These insides remain, in order of place; `split` says why there are several.
+    Remain { candidates: Vec<Candidate<'k>>, split: Option<Reason>, settled: bool },
+    /// Nothing is known behind it.
+    Absent(Absence<'k>),
+}
+
+/// One inside endpoint that may have held the translation.
+pub(crate) struct Candidate<'k> {
+    pub(crate) gateway: GatewayIx,
+    /// The realm of the inside pair.
+    pub(crate) realm: Realm,
+    /// `None`: the flow ended at the gateway itself.
+    pub(crate) inside: Option<Endpoint>,
+    pub(crate) inside_remote: Option<Endpoint>,
+    pub(crate) outside: Endpoint,
+    pub(crate) remote: Endpoint,
+    pub(crate) role: Role,
+    pub(crate) stays: Vec<Stay<'k>>,
+    pub(crate) certainty: Certainty,
+}
+
+/// Which insides of the gateways that may have translated `leg.ours` remain. `None`: ask first.
+pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing<'k>> {
+    let site = inquiry.site();
+    let translators = site.translators(&leg.realm, leg.ours.ip, leg.at.widened(site.widest_clock_bound()));
+    if translators.is_empty() {
+        return Some(Crossing::Unmasked);
+    }
+    let mut found: Vec<Stay<'k>> = Vec::new();
+    let mut waiting = false;
+    for translator in &translators {
+        match inquiry.sessions(question(site, leg, translator.gateway, Some(translator.logged_as))) {
+            Some(sessions) => found.extend(touching(site, leg, &sessions)),
+            None => waiting = true,
+        }
+    }
+    if waiting {
+        return None;
+    }
+    let mut candidates = distinct(site, &leg.realm, found);
+    if candidates.is_empty() {
+        return Some(Crossing::Absent(absence::explain(leg, &translators, inquiry)?));
+    }
+    let settled = translators.iter().all(|t| is_settled(site, t.gateway, leg.at));
+    let sure = certainty(site, leg, &translators, &candidates, settled);
+    for candidate in &mut candidates {
+        candidate.certainty = sure(candidate);
+    }
+    let split = (candidates.len() > 1).then(|| why_several(leg, &candidates));
+    Some(Crossing::Remain { candidates, split, settled })
+}
+
+/// Asks one gateway, widely enough for every bound, and for the windows on either side of a silence.
+pub(crate) fn question(
+    site: &Site,
+    leg: &Leg,
+    gateway: GatewayIx,
+    outside: Option<IpAddr>,
+) -> SessionsQuestion {
+    let idle = site.logs_of(gateway).filter_map(|log| log.idle_timeout).max().unwrap_or_default();
+    SessionsQuestion {
+        gateway,
+        protocol: Some(leg.protocol),
+        outside: (outside, leg.ours.port),
+        remote: leg.remote,
+        during: leg.at.widened(site.widest_clock_bound()).widened(idle),
+    }
+}
+
+/// The stays of one gateway that touch the alert.
+pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
+    stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
+}
+
+/// Groups stays by the inside endpoint that they name. For ICMP an endpoint is an address: its query
+/// id is not a port, and alerts do not show it.
+pub(crate) fn distinct<'k>(site: &Site, outside_realm: &Realm, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
+    let mut groups: BTreeMap<(Realm, Option<Endpoint>), Vec<Stay<'k>>> = BTreeMap::new();
+    for stay in found {
+        let session = stay.records[0];
+        let ended = session.translation.inside.is_none();
+        let realm = if ended { outside_realm.clone() } else { inside_realm(site, session) };
+        let port = |at: Endpoint| at.port.filter(|_| session.translation.protocol.has_ports());
+        let key = session.translation.inside.map(|inside| Endpoint { ip: inside.ip, port: port(inside) });
+        groups.entry((realm, key)).or_default().push(stay);
+    }
+    groups.into_iter().map(|((realm, _), stays)| candidate(realm, stays)).collect()
+}
+
+fn inside_realm(site: &Site, session: &Session) -> Realm {
+    session.inside_realm.clone().unwrap_or_else(|| site.gateway(session.gateway).inside_realm.clone())
+}
+
+fn candidate<'k>(realm: Realm, stays: Vec<Stay<'k>>) -> Candidate<'k> {
+    let first = stays[0].records[0];
+    let translation = first.translation;
+    let all = |of: fn(&Session) -> Option<Endpoint>| {
+        let mut seen = stays.iter().map(|stay| of(stay.records[0]));
+        let one = seen.next().flatten();
+        // Several ICMP query ids of one host: the address stands, the id does not.
+        if seen.all(|other| other == one) { one } else { one.map(|at| Endpoint { ip: at.ip, port: None }) }
+    };
+    Candidate {
+        gateway: first.gateway,
+        inside: all(|s| s.translation.inside),
+        inside_remote: all(|s| s.translation.inside_remote),
+        outside: all(|s| Some(s.translation.outside)).unwrap_or(translation.outside),
+        remote: translation.remote,
+        role: translation.role,
+        certainty: Certainty::Likely,
+        realm,
+        stays,
+    }
+}
+
+impl Candidate<'_> {
+    /// Whether a record of it by itself excludes every other holder during `at`.
+    fn is_proven(&self, at: Span) -> bool {
+        self.stays.iter().any(|stay| stay.proves(at))
+    }
+
+    /// Whether only the records on either side of a silence speak for it.
+    fn is_bridged(&self, at: Span) -> bool {
+        self.stays.iter().all(|stay| stay.is_gap(at))
+    }
+
+    fn logs(&self) -> impl Iterator<Item = LogIx> {
+        self.stays.iter().flat_map(|stay| &stay.records).filter_map(|record| record.log())
+    }
+}
+
+/// How sure each candidate of one crossing is; see [`Certainty`].
+fn certainty<'k>(
+    site: &'k Site,
+    leg: &Leg,
+    translators: &[Translator],
+    candidates: &[Candidate<'_>],
+    settled: bool,
+) -> impl Fn(&Candidate<'_>) -> Certainty + use<'k> {
+    let at = leg.at;
+    let only_translator = site.declared && translators.iter().all(|t| t.gateway == translators[0].gateway);
+    let full_key =
+        leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
+    let all_arrived = site.declared && translators.iter().all(|t| is_complete(site, t.gateway, at));
+    let alone = candidates.len() == 1;
+    move |candidate| {
+        let proven = full_key && only_translator && candidate.is_proven(at);
+        let nothing_missing = alone && all_arrived && !candidate.is_bridged(at);
+        match (proven || nothing_missing, settled || candidate.is_bridged(at)) {
+            (true, _) => Certainty::Certain,
+            (false, true) => Certainty::Likely,
+            (false, false) => Certainty::Provisional,
+        }
+    }
+}
+
+/// Whether a log declared complete covers `at`, so that no record of this gateway can be missing.
+pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span) -> bool {
+    site.logs_of(gateway).any(|log| {
+        let seen = at.widened(log.clock_bound);
+        log.coverage.complete && log.coverage.since <= seen.from() && seen.to() <= log.coverage.until
+    })
+}
+
+/// Whether every record of this gateway about `at` should have arrived. A gateway without a log has
+/// nothing more to say.
+pub(crate) fn is_settled(site: &Site, gateway: GatewayIx, at: Span) -> bool {
+    let mut logs = site.logs_of(gateway).peekable();
+    logs.peek().is_none() || logs.any(|log| at.widened(log.clock_bound).to() <= log.coverage.watermark())
+}
+
+/// Why several insides remain, in the contract's order.
+fn why_several(leg: &Leg, candidates: &[Candidate<'_>]) -> Reason {
+    let gateway = candidates[0].gateway;
+    if candidates.iter().any(|candidate| candidate.gateway != gateway) {
+        return Reason::Conflict;
+    }
+    // Logs that both tell of this moment, but each of another inside, contradict each other.
+    let share_a_log =
+        |a: &Candidate<'_>, b: &Candidate<'_>| a.logs().any(|log| b.logs().any(|other| other == log));
+    let proven: Vec<&Candidate<'_>> = candidates.iter().filter(|c| c.is_proven(leg.at)).collect();
+    let contradiction =
+        proven.iter().enumerate().any(|(place, a)| proven[place + 1..].iter().any(|b| !share_a_log(a, b)));
+    let without_ports = !leg.protocol.has_ports() || leg.ours.port.is_none();
+    match (without_ports, contradiction) {
+        (true, _) => Reason::NoPorts,
+        (false, true) => Reason::Conflict,
+        (false, false) => Reason::ClockBound,
+    }
+}

@@ -1,0 +1,289 @@
+//! What becomes of the two ends of an alert.
+
+use crate::{
+    absence,
+    crossing::{Candidate as Remaining, Leg},
+    identity::{Identity, Named, identify},
+    known::Inquiry,
+    process,
+    way::{Stop, Way, Ways, ways},
+};
+use std::collections::BTreeMap;
+use unmasq_model::{
+    Alert, AlertId, Certainty, End, GatewayIx, PerEnd, Reason, Role, Status, Trace,
+    trace::{self, CANDIDATES_LISTED, Candidate, EndTrace, MaskedEnd, NotMaskedEnd, Owner, Place},
+};
+
+/// An end's answer, and whether anything that may still arrive is expected to change it.
+pub(crate) struct Settled {
+    pub(crate) end: EndTrace,
+    pub(crate) is_final: bool,
+}
+
+/// What the ways behind one end say, before roles are settled between the two.
+enum Seen<'k> {
+    Ways(Vec<Way>),
+    Nothing { reason: Reason, matched: Vec<Remaining<'k>> },
+    Ours(Option<Named<'k>>),
+    Unknown,
+}
+
+/// Both ends. `None`: ask first.
+pub(crate) fn both(alert: &Alert, inquiry: &Inquiry<'_, '_>) -> Option<PerEnd<Settled>> {
+    // Both are looked at before giving up, so that all questions are asked at once.
+    let (src, dest) = (see(alert, End::Src, inquiry), see(alert, End::Dest, inquiry));
+    let (src, dest) = (src?, dest?);
+    let nobody = matches!((&src, &dest), (Seen::Unknown, Seen::Unknown));
+    let roles = roles(alert, &src, &dest);
+    let src = settle(alert, End::Src, src, roles.src, nobody, inquiry);
+    let dest = settle(alert, End::Dest, dest, roles.dest, nobody, inquiry);
+    Some(PerEnd { src: src?, dest: dest? })
+}
+
+/// The trace of an alert that has no usable address or time.
+#[must_use]
+pub fn unreadable(alert_id: AlertId) -> Trace {
+    let end = || EndTrace::Masked(Box::new(MaskedEnd::untraced(None, Role::Unknown, Reason::Unreadable)));
+    Trace {
+        version: trace::VERSION,
+        alert_id,
+        status: Status::Untraced,
+        is_final: true,
+        expected_by: None,
+        revision: 1,
+        late: false,
+        waited_ms: 0,
+        src: end(),
+        dest: end(),
+    }
+}
+
+fn leg(alert: &Alert, end: End) -> Leg {
+    Leg {
+        realm: alert.realm.clone(),
+        peer_realm: alert.realm.clone(),
+        ours: alert.ends[end],
+        remote: Some(alert.ends[end.other()]),
+        protocol: alert.protocol,
+        at: alert.at,
+        opened_by_us: alert.opened_by.map(|opener| opener == end),
+        flow_start: alert.flow_start,
+    }
+}
+
+fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, 'k>) -> Option<Seen<'k>> {
+    let leg = leg(alert, end);
+    let place = Place::new(alert.realm.clone(), alert.ends[end]);
+    match ways(&leg, inquiry)? {
+        Ways::Remain(ways) => Some(Seen::Ways(ways)),
+        Ways::Nothing { reason, matched } => Some(Seen::Nothing { reason, matched }),
+        Ways::Unmasked => match identify(&place, alert.at, inquiry)? {
+            Identity::One(holder) => Some(Seen::Ours(Some(holder))),
+            Identity::Several(_) => Some(Seen::Ours(None)),
+            Identity::Nobody => unmasked(&leg, inquiry),
+        },
+    }
+}
+
+/// An address that is neither shared nor in the inventory: an inside address that some log names, a
+/// shared one that every log knows under another name, or simply not ours.
+fn unmasked<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Seen<'k>> {
+    let site = inquiry.site();
+    let connected: Vec<GatewayIx> = site
+        .indexed_gateways()
+        .filter(|(_, gateway)| gateway.outside_realm == leg.realm && !gateway.logs.is_empty())
+        .map(|(ix, _)| ix)
+        .collect();
+    let matched = absence::under_another_name(leg, &connected, inquiry)?;
+    Some(match matched.as_slice() {
+        [] => Seen::Unknown,
+        all if all
+            .iter()
+            .any(|c| c.inside.is_some_and(|at| at.ip == leg.ours.ip) && c.realm == leg.realm) =>
+        {
+            Seen::Ours(None)
+        }
+        _ => Seen::Nothing { reason: Reason::AliasUnknown, matched },
+    })
+}
+
+/// Who opened the flow: a session decides it, else the alert.
+fn roles(alert: &Alert, src: &Seen<'_>, dest: &Seen<'_>) -> PerEnd<Role> {
+    let by_session = |seen: &Seen<'_>| match seen {
+        Seen::Ways(ways) => {
+            ways.first().map(|way| way.role).filter(|role| ways.iter().all(|w| w.role == *role))
+        }
+        _ => None,
+    };
+    let by_alert = |end| match alert.opened_by {
+        Some(opener) if opener == end => Role::Client,
+        Some(_) => Role::Server,
+        None => Role::Unknown,
+    };
+    match (by_session(src), by_session(dest)) {
+        (Some(src), Some(dest)) => PerEnd { src, dest },
+        (Some(src), None) => PerEnd { src, dest: src.other() },
+        (None, Some(dest)) => PerEnd { src: dest.other(), dest },
+        (None, None) => PerEnd { src: by_alert(End::Src), dest: by_alert(End::Dest) },
+    }
+}
+
+fn settle(
+    alert: &Alert,
+    end: End,
+    seen: Seen<'_>,
+    role: Role,
+    nobody: bool,
+    inquiry: &Inquiry<'_, '_>,
+) -> Option<Settled> {
+    let outside = Place::new(alert.realm.clone(), alert.ends[end]);
+    let untraced = |reason| MaskedEnd::untraced(Some(outside.clone()), role, reason);
+    let not_masked =
+        |owner, asset| EndTrace::NotMasked(NotMaskedEnd { role, status: Status::NotMasked, owner, asset });
+    Some(match seen {
+        Seen::Unknown if nobody => {
+            Settled::finally(EndTrace::Masked(Box::new(untraced(Reason::UnknownAddress))))
+        }
+        Seen::Unknown => Settled::finally(not_masked(Owner::Theirs, None)),
+        Seen::Ours(holder) => Settled::finally(not_masked(Owner::Ours, holder.map(|holder| holder.asset()))),
+        Seen::Nothing { reason, matched } => {
+            let mut end = untraced(reason);
+            list_matched(&mut end, &matched);
+            let is_final = !matches!(reason, Reason::AfterCoverage | Reason::Deadline);
+            Settled { end: EndTrace::Masked(Box::new(end)), is_final }
+        }
+        Seen::Ways(ways) => {
+            let settled = ways.iter().all(|way| way.settled);
+            let end = behind(alert, untraced(Reason::EndedAtGateway), ways, inquiry)?;
+            let is_final = settled || end.certainty == Some(Certainty::Certain);
+            Settled { end: EndTrace::Masked(Box::new(end)), is_final }
+        }
+    })
+}
+
+impl Settled {
+    fn finally(end: EndTrace) -> Self {
+        Self { end, is_final: true }
+    }
+}
+
+/// One end of the chain with who held it: what the answer chooses between.
+struct Reached<'k> {
+    way: Way,
+    holder: Option<Named<'k>>,
+}
+
+/// Fills in what is behind a shared address. `None`: ask first.
+fn behind(alert: &Alert, blank: MaskedEnd, ways: Vec<Way>, inquiry: &Inquiry<'_, '_>) -> Option<MaskedEnd> {
+    let mut reached: BTreeMap<(Place, usize), Reached<'_>> = BTreeMap::new();
+    let mut contested = None;
+    let mut waiting = false;
+    for way in ways {
+        let mut place = way.place.clone();
+        place.port = place.port.filter(|_| alert.protocol.has_ports());
+        match identify(&way.place, alert.at, inquiry) {
+            None => waiting = true,
+            Some(Identity::Nobody) => {
+                reached.entry((place, 0)).or_insert(Reached { way, holder: None });
+            }
+            Some(Identity::One(holder)) => {
+                reached.entry((place, 0)).or_insert(Reached { way, holder: Some(holder) });
+            }
+            Some(Identity::Several(holders)) => {
+                contested = Some(Reason::ClockBound);
+                for (number, holder) in holders.into_iter().enumerate() {
+                    let way = way.clone();
+                    reached.entry((place.clone(), number)).or_insert(Reached { way, holder: Some(holder) });
+                }
+            }
+        }
+    }
+    if waiting {
+        return None;
+    }
+    let mut reached: Vec<Reached<'_>> = reached.into_values().collect();
+    if reached.len() == 1 {
+        single(alert, blank, reached.remove(0), inquiry)
+    } else {
+        Some(several(blank, &reached, contested))
+    }
+}
+
+fn single(
+    alert: &Alert,
+    blank: MaskedEnd,
+    reached: Reached<'_>,
+    inquiry: &Inquiry<'_, '_>,
+) -> Option<MaskedEnd> {
+    let Reached { way, holder } = reached;
+    let (status, reason) = match way.stop {
+        Stop::Arrived => (Status::Traced, None),
+        Stop::Stuck(reason) => (Status::Partial, Some(reason)),
+        Stop::Ended if way.hops.len() == 1 => {
+            return Some(MaskedEnd { hops: way.hops, certainty: Some(way.certainty), ..blank });
+        }
+        Stop::Ended => (Status::Partial, Some(Reason::EndedAtGateway)),
+    };
+    let process = match &holder {
+        Some(holder) if way.stop == Stop::Arrived => {
+            Some(process::identify(&way, holder, alert.protocol, alert.at, inquiry)?)
+        }
+        _ => None,
+    };
+    let identity = holder.as_ref().map_or(Certainty::Certain, |holder| holder.certainty);
+    Some(MaskedEnd {
+        status,
+        reason,
+        certainty: Some(way.certainty.min(identity)),
+        inside: Some(way.place),
+        asset: holder.as_ref().map(Named::asset),
+        container: holder.as_ref().and_then(Named::container),
+        process,
+        hops: way.hops,
+        ..blank
+    })
+}
+
+fn several(blank: MaskedEnd, reached: &[Reached<'_>], contested: Option<Reason>) -> MaskedEnd {
+    let split = reached.iter().find_map(|reached| reached.way.split).or(contested);
+    let candidates = reached.iter().take(CANDIDATES_LISTED).map(|Reached { way, holder }| Candidate {
+        inside: way.place.clone(),
+        asset: holder.as_ref().map(Named::asset),
+        certainty: holder.as_ref().map_or(way.certainty, |holder| way.certainty.min(holder.certainty)),
+        why: way.why.clone(),
+        hops: way.hops.clone(),
+    });
+    // Whichever endpoint it was: what all of them belong to is known.
+    let first = reached.first().and_then(|reached| reached.holder.as_ref());
+    let shared = first.filter(|first| {
+        reached
+            .iter()
+            .all(|other| other.holder.as_ref().is_some_and(|holder| holder.holder() == first.holder()))
+    });
+    MaskedEnd {
+        status: Status::Ambiguous,
+        reason: split.or(Some(Reason::ClockBound)),
+        candidates: candidates.collect(),
+        candidates_total: reached.len(),
+        asset: shared.map(Named::asset),
+        container: shared.and_then(Named::container),
+        ..blank
+    }
+}
+
+/// Lists what matched in all but the outside address: a hint for the inventory, not an answer.
+fn list_matched(end: &mut MaskedEnd, matched: &[Remaining<'_>]) {
+    let listed = matched.iter().filter_map(|candidate| {
+        let inside = Place::new(candidate.realm.clone(), candidate.inside?);
+        let why = format!("a session with this port, peer and time is logged as {}", candidate.outside);
+        Some(Candidate {
+            inside,
+            asset: None,
+            certainty: Certainty::Likely,
+            why: why.into(),
+            hops: Vec::new(),
+        })
+    });
+    end.candidates = listed.take(CANDIDATES_LISTED).collect();
+    end.candidates_total = matched.len();
+}

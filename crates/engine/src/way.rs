@@ -1,0 +1,271 @@
+//! The way from a shared address to what is behind it: gateway after gateway.
+
+use crate::{
+    absence::Absence,
+    crossing::{Candidate, Crossing, Leg, cross},
+    known::Inquiry,
+};
+use std::sync::Arc;
+use unmasq_model::{
+    Certainty, DnatRule, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Site, Span,
+    trace::{Held, Hop, Place, Proof, SessionSpan},
+};
+
+/// More gateways in a row than any site has.
+const HOPS_MAX: usize = 8;
+
+/// One way from the outside to an inside endpoint.
+#[derive(Clone)]
+pub(crate) struct Way {
+    /// The gateways crossed, from the outside to the inside.
+    pub(crate) hops: Vec<Hop>,
+    /// Where it ends.
+    pub(crate) place: Place,
+    /// The peer as the last leg sees it.
+    pub(crate) remote: Option<Endpoint>,
+    /// How it ends.
+    pub(crate) stop: Stop,
+    /// As sure as its weakest hop.
+    pub(crate) certainty: Certainty,
+    /// What our end was in the flow.
+    pub(crate) role: Role,
+    /// When the innermost session was there, by the sensor's clock.
+    pub(crate) reach: Span,
+    /// Why there was a choice on the way, if there was.
+    pub(crate) split: Option<Reason>,
+    /// Whether every record that could tell of another way should have arrived.
+    pub(crate) settled: bool,
+    /// Why this way remains, for a person.
+    pub(crate) why: Arc<str>,
+}
+
+/// How a way ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stop {
+    /// At an address that is not shared.
+    Arrived,
+    /// At the gateway itself: nothing is behind.
+    Ended,
+    /// At a shared address that could not be resolved.
+    Stuck(Reason),
+}
+
+/// Where the ways from a shared address lead.
+pub(crate) enum Ways<'k> {
+    /// It is not shared.
+    Unmasked,
+    /// These remain.
+    Remain(Vec<Way>),
+    /// Nothing is known; `matched` are sessions that match in all but the outside address.
+    Nothing { reason: Reason, matched: Vec<Candidate<'k>> },
+}
+
+/// Follows `leg` inwards. `None`: ask first.
+pub(crate) fn ways<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Ways<'k>> {
+    follow(leg, inquiry, &mut Vec::new())
+}
+
+fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> Option<Ways<'k>> {
+    let site = inquiry.site();
+    match cross(leg, inquiry)? {
+        Crossing::Unmasked => Some(Ways::Unmasked),
+        Crossing::Absent(Absence::Nothing { reason, matched }) => Some(Ways::Nothing { reason, matched }),
+        Crossing::Absent(Absence::Rule { gateway, rule }) => {
+            let step = Step::by_rule(site, leg, gateway, rule);
+            Some(Ways::Remain(onward(leg, step, inquiry, trail)?))
+        }
+        Crossing::Remain { candidates, split, settled } => {
+            let steps =
+                candidates.iter().map(|candidate| Step::by_session(site, leg, candidate, split, settled));
+            // Every branch is followed before giving up, so that all questions are asked at once.
+            let branches: Vec<Option<Vec<Way>>> =
+                steps.map(|step| onward(leg, step, inquiry, trail)).collect();
+            let ways: Option<Vec<Vec<Way>>> = branches.into_iter().collect();
+            Some(Ways::Remain(ways?.into_iter().flatten().collect()))
+        }
+    }
+}
+
+/// One gateway crossed, before asking what lies further inside.
+struct Step {
+    way: Way,
+    gateway: GatewayIx,
+}
+
+impl Step {
+    fn by_session(
+        site: &Site,
+        leg: &Leg,
+        candidate: &Candidate<'_>,
+        split: Option<Reason>,
+        settled: bool,
+    ) -> Self {
+        let outside =
+            Place::new(leg.realm.clone(), Endpoint { ip: leg.ours.ip, port: candidate.outside.port });
+        let inside = candidate.inside.map(|inside| Place::new(candidate.realm.clone(), inside));
+        let peer = |at: Endpoint| Place::new(peer_realm(leg, &candidate.realm, at), at);
+        let spans = candidate.stays.iter().flat_map(|stay| &stay.records);
+        let start = spans.clone().map(|s| s.start.to()).min().unwrap_or(LogTime::BEGINNING);
+        let end = spans.map(|s| s.end.to()).max().unwrap_or(LogTime::FOREVER);
+        let gateway = site.gateway(candidate.gateway);
+        let hop = Hop {
+            gateway: gateway.name.clone(),
+            kind: gateway.kind,
+            account: gateway.account.clone(),
+            region: gateway.region.clone(),
+            outside: outside.clone(),
+            remote: Some(Place::new(leg.peer_realm.clone(), candidate.remote)),
+            inside: inside.clone(),
+            inside_remote: candidate.inside_remote.map(peer),
+            session: Some(SessionSpan { start, end }),
+            evidence: evidence(site, candidate),
+        };
+        let way = Way {
+            hops: vec![hop],
+            stop: if inside.is_some() { Stop::Arrived } else { Stop::Ended },
+            place: inside.unwrap_or(outside),
+            remote: candidate.inside_remote,
+            certainty: candidate.certainty,
+            role: candidate.role,
+            reach: candidate.stays.iter().map(|stay| stay.reach()).reduce(Span::hull).unwrap_or(leg.at),
+            split,
+            settled,
+            why: why(candidate, leg, start, end),
+        };
+        Self { way, gateway: candidate.gateway }
+    }
+
+    fn by_rule(site: &Site, leg: &Leg, gateway: GatewayIx, rule: &DnatRule) -> Self {
+        let facts = site.gateway(gateway);
+        let inside = Endpoint { ip: rule.inside.ip, port: rule.inside.port.or(leg.ours.port) };
+        let place = Place::new(facts.inside_realm.clone(), inside);
+        let peer = leg.remote.map(|remote| Place::new(leg.peer_realm.clone(), remote));
+        let valid = Held { from: rule.held.from(), to: rule.held.to() };
+        let hop = Hop {
+            gateway: facts.name.clone(),
+            kind: facts.kind,
+            account: facts.account.clone(),
+            region: facts.region.clone(),
+            outside: Place::new(leg.realm.clone(), leg.ours),
+            remote: peer.clone(),
+            inside: Some(place.clone()),
+            inside_remote: peer,
+            session: None,
+            evidence: vec![Proof::Rule { inventory: rule.inventory.clone(), path: rule.path.clone(), valid }],
+        };
+        let way = Way {
+            hops: vec![hop],
+            place,
+            remote: leg.remote,
+            stop: Stop::Arrived,
+            // A rule says where a packet would have gone, not that one did.
+            certainty: Certainty::Likely,
+            role: Role::Server,
+            reach: leg.at,
+            split: None,
+            settled: true,
+            why: format!("the rule {} sends {} there", rule.path, rule.outside).into(),
+        };
+        Self { way, gateway }
+    }
+}
+
+/// Asks again from the inside endpoint of `step`, in its realm.
+fn onward<'k>(leg: &Leg, step: Step, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> Option<Vec<Way>> {
+    let Step { way, gateway } = step;
+    if way.stop == Stop::Ended {
+        return Some(vec![at_the_gateway(inquiry.site(), gateway, way)]);
+    }
+    if trail.contains(&way.place) || (way.place.realm == leg.realm && way.place.endpoint() == leg.ours) {
+        return Some(vec![Way { stop: Stop::Stuck(Reason::Loop), ..way }]);
+    }
+    if trail.len() + 1 >= HOPS_MAX {
+        return Some(vec![Way { stop: Stop::Stuck(Reason::TooDeep), ..way }]);
+    }
+    let inner = Leg {
+        realm: way.place.realm.clone(),
+        peer_realm: way.remote.map_or(leg.peer_realm.clone(), |at| peer_realm(leg, &way.place.realm, at)),
+        ours: way.place.endpoint(),
+        remote: way.remote,
+        opened_by_us: match way.role {
+            Role::Client => Some(true),
+            Role::Server => Some(false),
+            Role::Unknown => leg.opened_by_us,
+        },
+        ..leg.clone()
+    };
+    trail.push(way.place.clone());
+    let further = follow(&inner, inquiry, trail);
+    trail.pop();
+    Some(match further? {
+        Ways::Unmasked => vec![way],
+        Ways::Nothing { reason: reason @ Reason::GatewayNotConnected, .. } => {
+            vec![Way { stop: Stop::Stuck(reason), ..way }]
+        }
+        Ways::Nothing { reason, .. } => {
+            let settled = way.settled && reason != Reason::AfterCoverage;
+            vec![Way { stop: Stop::Stuck(Reason::NoInnerRecord), settled, ..way }]
+        }
+        Ways::Remain(inner) => inner.into_iter().map(|inner| joined(&way, inner)).collect(),
+    })
+}
+
+/// The realm that the peer of the inside leg is meant in: unless the gateway translated it too, it is
+/// the peer that the outside leg shows.
+fn peer_realm(leg: &Leg, inside: &Realm, peer: Endpoint) -> Realm {
+    if leg.remote.is_none_or(|remote| remote.ip == peer.ip) { leg.peer_realm.clone() } else { inside.clone() }
+}
+
+/// A flow that was not translated: it ended at the gateway, or the gateway is itself a machine of
+/// ours that spoke.
+fn at_the_gateway(site: &Site, gateway: GatewayIx, way: Way) -> Way {
+    let stop = if site.gateway(gateway).instance.is_some() { Stop::Arrived } else { Stop::Ended };
+    Way { stop, ..way }
+}
+
+fn joined(outer: &Way, inner: Way) -> Way {
+    let mut hops = outer.hops.clone();
+    hops.extend(inner.hops);
+    Way {
+        hops,
+        certainty: outer.certainty.min(inner.certainty),
+        role: outer.role,
+        split: outer.split.or(inner.split),
+        settled: outer.settled && inner.settled,
+        why: if outer.split.is_some() { outer.why.clone() } else { inner.why },
+        ..inner
+    }
+}
+
+/// Every line that shows the session, ordered by source.
+fn evidence(site: &Site, candidate: &Candidate<'_>) -> Vec<Proof> {
+    let records = candidate.stays.iter().flat_map(|stay| &stay.records);
+    let mut proofs: Vec<Proof> = records
+        .flat_map(|record| &record.evidence)
+        .map(|line| Proof::Record {
+            source: site.log(line.log).files[line.file as usize].clone(),
+            line: line.line,
+            record: Some(line.record.clone()),
+        })
+        .collect();
+    proofs.sort();
+    proofs.dedup();
+    proofs
+}
+
+fn why(candidate: &Candidate<'_>, leg: &Leg, start: LogTime, end: LogTime) -> Arc<str> {
+    let span = match (start.finite(), end.finite()) {
+        (Some(start), Some(end)) => format!("from {start} to {end}"),
+        (Some(start), None) => format!("from {start} on; nobody saw it end"),
+        (None, Some(end)) => format!("until {end}; nobody saw it begin"),
+        (None, None) => "at some time; nobody saw it begin or end".to_owned(),
+    };
+    let inside = Span::new(start, end).is_ok_and(|session| session.contains(leg.at));
+    let bridged = candidate.stays.iter().all(|stay| stay.is_gap(leg.at));
+    let place = match (bridged, inside) {
+        (true, _) => "the alert lies in a silence between its records",
+        (false, true) => "the alert lies within it",
+        (false, false) => "the alert lies within the clock bound of it",
+    };
+    format!("its session was there {span}; {place}").into()
+}
