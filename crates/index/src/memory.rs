@@ -63,9 +63,8 @@ impl Memory {
     pub fn sessions(&self, asked: &SessionsQuestion) -> Vec<&Session> {
         let mut found: Vec<&Session> =
             self.near(asked).filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
-        let unended: Vec<&Session> =
-            found.iter().copied().filter(|s| s.end.to() == LogTime::FOREVER).collect();
-        found.extend(unended.into_iter().filter_map(|session| self.successor(session)));
+        let bounding: Vec<&Session> = found.iter().flat_map(|session| self.bounding(session)).collect();
+        found.extend(bounding);
         found.sort_unstable();
         found.dedup();
         found
@@ -115,15 +114,25 @@ impl Memory {
         Box::new(places.map(|&place| &self.sessions[place]))
     }
 
-    /// The next session of `session`'s rivals: it bounds an end that nobody saw.
-    fn successor(&self, session: &Session) -> Option<&Session> {
+    /// What bounds `session` more closely than itself: the next session of its rivals where nobody
+    /// saw it end, and what other logs tell of it.
+    fn bounding<'k>(&'k self, session: &Session) -> Vec<&'k Session> {
         let outside = session.translation.outside;
-        let places = self.by_outside.get(&(session.gateway, outside.ip, outside.port))?;
-        places
+        let places = self.by_outside.get(&(session.gateway, outside.ip, outside.port)).into_iter().flatten();
+        let rivals: Vec<&Session> =
+            places.map(|&place| &self.sessions[place]).filter(|other| other.rivals(session)).collect();
+        let next = rivals
             .iter()
-            .map(|&place| &self.sessions[place])
-            .filter(|other| other.rivals(session) && other.start.from() > session.start.from())
-            .min_by_key(|other| (other.start, *other))
+            .copied()
+            .filter(|other| session.end.to() == LogTime::FOREVER && other.log() == session.log())
+            .filter(|other| other.start.from() > session.start.from())
+            .min_by_key(|other| (other.start, *other));
+        let told_elsewhere = rivals.iter().copied().filter(|other| {
+            other.log() != session.log()
+                && other.translation == session.translation
+                && other.reach().touches(session.reach())
+        });
+        next.into_iter().chain(told_elsewhere).collect()
     }
 }
 
