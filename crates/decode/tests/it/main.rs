@@ -3,4 +3,5 @@
 mod corpus;
 mod fuzz_corpus;
 mod golden;
+mod loss;
 mod mutations;
