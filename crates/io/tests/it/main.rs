@@ -1,0 +1,3 @@
+//! Reading real files, as one test binary.
+
+mod source;
