@@ -8,7 +8,7 @@
 //! Invariant: memory is bounded by a named limit, never by what a file says.
 
 mod duration;
-//pub mod inventory;
+pub mod inventory;
 mod nearest;
 pub mod source;
 mod zone;
