@@ -262,13 +262,20 @@ mod tests {
     }
 
     #[test]
+    fn digits_may_be_grouped() {
+        let document = Document::parse("t = 1_795_345_055", Notation::Toml).unwrap();
+        let node = document.find(Path::Root.key("t"));
+        assert!(matches!(&node.value, Value::Number(text) if text == "1795345055"));
+    }
+
+    #[test]
     fn depth_is_bounded() {
         let depth = 100_000;
         let lists = format!("{{\"a\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(malformed(&lists, Notation::Json).1, "nested deeper than 32 levels");
         let lists = format!("a = {}{}", "[".repeat(depth), "]".repeat(depth));
         malformed(&lists, Notation::Toml);
-        let dotted = format!("{}a = 1", "a.".repeat(60));
+        let dotted = format!("{}a = 1", "a.".repeat(depth));
         malformed(&dotted, Notation::Toml);
     }
 }

@@ -52,7 +52,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Reads an input line by line and never holds more than the limit.
+/// Reads an input line by line; it never holds more than the limit.
+#[derive(Debug)]
 pub struct Frames {
     input: Input,
     limit: usize,

@@ -6,6 +6,7 @@ use super::{
 };
 use flate2::bufread::MultiGzDecoder;
 use std::{
+    fmt,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     sync::{
@@ -98,7 +99,7 @@ impl ReadError {
             Self::WideText { file, encoding } => {
                 format!("convert it: `iconv -f {encoding} -t UTF-8 {file} > {file}.utf8`")
             }
-            Self::Foreign { file, tool, .. } => format!("unpack it and pipe it in: `{tool} {file} | … -`"),
+            Self::Foreign { file, tool, .. } => format!("unpack it first, for example with `{tool} {file}`"),
             Self::Broken { .. } => {
                 "what came before it was used; copy the file again, or wait until it is written".into()
             }
@@ -245,6 +246,12 @@ impl Input {
 
 fn broken_at(file: &str, offset: &AtomicU64, source: io::Error) -> ReadError {
     ReadError::Broken { file: file.into(), offset: offset.load(Ordering::Relaxed), source }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("file", &self.file).field("ended", &self.ended).finish_non_exhaustive()
+    }
 }
 
 impl BufRead for Input {

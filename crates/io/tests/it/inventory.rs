@@ -314,7 +314,7 @@ fn a_node_is_a_realm_of_its_own() {
 }
 
 #[test]
-fn a_log_pattern_gives_each_file() {
+fn a_log_pattern_gives_each_file_oldest_first() {
     let folder = tempdir().unwrap();
     fs::create_dir(folder.path().join("logs")).unwrap();
     for name in ["nat.log", "nat.log.1"] {
@@ -330,13 +330,13 @@ fn a_log_pattern_gives_each_file() {
     let found: Vec<(&str, bool, &str)> =
         inventory.logs.iter().map(|log| (log.name.as_str(), log.present, log.key.as_str())).collect();
     let expected = [
-        ("nat.log", true, "gateways[0].logs[0]"),
         ("nat.log.1", true, "gateways[0].logs[0]"),
+        ("nat.log", true, "gateways[0].logs[0]"),
         ("gone-*.log", false, "gateways[0].logs[1]"),
         ("x", false, "gateways[0].logs[2]"),
     ];
     assert_eq!(found, expected);
-    assert_eq!(inventory.logs[0].path, folder.path().join("logs/nat.log"));
+    assert_eq!(inventory.logs[1].path, folder.path().join("logs/nat.log"));
 }
 
 #[test]

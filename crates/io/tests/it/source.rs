@@ -150,7 +150,7 @@ fn wide_text_and_foreign_compression_say_what_to_do() {
         ("log.xz", b"\xfd7zXZ\0and more"),
     ]);
     let hint = |name: &str| {
-        open(&Location::File(folder.path().join(name)), &Meter::default()).err().expect(name).hint()
+        open(&Location::File(folder.path().join(name)), &Meter::default()).expect_err(name).hint()
     };
     assert!(hint("utf16.json").contains("iconv -f UTF-16 -t UTF-8"));
     assert!(hint("utf32.json").contains("iconv -f UTF-32 -t UTF-8"));
@@ -247,7 +247,7 @@ fn what_is_not_there_says_what_to_try() {
 #[test]
 fn a_folder_is_not_a_file() {
     let folder = folder(&[]);
-    let error = open(&Location::File(folder.path().into()), &Meter::default()).err().unwrap();
+    let error = open(&Location::File(folder.path().into()), &Meter::default()).unwrap_err();
     assert!(matches!(error, ReadError::Folder { .. }));
 }
 
@@ -261,7 +261,7 @@ fn an_unreadable_file_says_so() {
     if fs::File::open(&path).is_ok() {
         return; // root may read everything
     }
-    let error = open(&Location::File(path), &Meter::default()).err().unwrap();
+    let error = open(&Location::File(path), &Meter::default()).unwrap_err();
     assert!(matches!(error, ReadError::Open { .. }));
     assert!(error.hint().contains("permissions"));
 }

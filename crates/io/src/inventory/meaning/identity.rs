@@ -12,8 +12,14 @@ pub(super) fn tenures(
     gateways: &Gateways,
     notes: &Notes<'_>,
 ) -> Result<Vec<Tenure>, InventoryError> {
-    let gateways = gateways.all.iter().map(|gateway| (gateway.name.as_str(), gateway)).collect();
-    let mut book = Book { networks, gateways, notes, hosts: BTreeMap::new(), entries: Vec::new() };
+    let mut book = Book {
+        networks,
+        gateways: gateways.all.iter().map(|gateway| (gateway.name.as_str(), gateway)).collect(),
+        shared: shared(gateways),
+        notes,
+        hosts: BTreeMap::new(),
+        entries: Vec::new(),
+    };
     let (mut ids, list) = (Ids::default(), Key::Root.key("instances"));
     for (ix, instance) in raw.instances.iter().enumerate() {
         ids.declare(list.item(ix), &instance.id, notes)?;
@@ -30,10 +36,22 @@ pub(super) fn tenures(
 struct Book<'a> {
     networks: &'a Networks,
     gateways: BTreeMap<&'a str, &'a Gateway>,
+    /// The public addresses that gateways share among machines.
+    shared: BTreeMap<IpAddr, Vec<(&'a str, Span)>>,
     notes: &'a Notes<'a>,
     /// The instances that are declared, by id.
     hosts: BTreeMap<&'a str, Holder>,
     entries: Vec<Entry>,
+}
+
+fn shared(gateways: &Gateways) -> BTreeMap<IpAddr, Vec<(&str, Span)>> {
+    let mut shared: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for gateway in gateways.all.iter().filter(|gateway| gateway.outside_realm == Realm::public()) {
+        for (ip, held) in &gateway.addresses {
+            shared.entry(*ip).or_default().push((gateway.name.as_str(), *held));
+        }
+    }
+    shared
 }
 
 /// A tenure, and the key that says so.
@@ -143,14 +161,11 @@ impl<'a> Book<'a> {
     }
 
     fn warn_of_sharing(&self, key: Key<'_>, ip: IpAddr, span: Span) {
-        let public = Realm::public();
-        let mut gateways = self.gateways.values().filter(|gateway| gateway.outside_realm == public);
-        if let Some(gateway) = gateways.find(|gateway| gateway.holds(ip, span)) {
-            let name = &gateway.name;
-            self.notes.odd(
-                key,
-                format!("{ip} is also an outside address of `{name}`: a shared address names nobody"),
-            );
+        let mut sharing = self.shared.get(&ip).into_iter().flatten();
+        if let Some((gateway, _)) = sharing.find(|(_, held)| held.touches(span)) {
+            let text =
+                format!("{ip} is also an outside address of `{gateway}`: a shared address names nobody");
+            self.notes.odd(key, text);
         }
     }
 

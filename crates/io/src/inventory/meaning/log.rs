@@ -3,7 +3,7 @@
 use crate::{
     duration,
     inventory::{InventoryError, LogFile, Notes, path::Path as Key, raw},
-    source::{ExpandError, Location, expand_in},
+    source::{ExpandError, Location, expand_in, families},
     zone,
 };
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ fn log(table: Key<'_>, owner: &str, raw: &raw::Log, notes: &Notes<'_>) -> Result
     })
 }
 
-/// The files that `file` means and whether they are there. What cannot be looked at is left to whoever opens it.
+/// The files that `file` means, the pieces of a rotated log oldest first, and whether they are there. What cannot be looked at is left to whoever opens it.
 fn find(
     key: Key<'_>,
     folder: &Path,
@@ -86,8 +86,9 @@ fn find(
         return Err(notes.wrong(key, "a file name cannot be empty"));
     }
     match expand_in(folder, file) {
-        Ok(found) => Ok(found
+        Ok(found) => Ok(families(found)
             .into_iter()
+            .flat_map(|family| family.files)
             .filter_map(|found| match found.location {
                 Location::File(path) => Some((path, true)),
                 Location::Stdin => None,
