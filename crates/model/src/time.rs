@@ -20,8 +20,8 @@ impl LogTime {
     pub const BEGINNING: Self = Self(i64::MIN);
     /// After everything: the end of something that is still going on.
     pub const FOREVER: Self = Self(i64::MAX);
-    /// The last microsecond of the year 9999, the largest time a log may carry.
-    const LATEST_US: i64 = 253_402_300_799_999_999;
+    /// The largest time a log may carry: the last that every zone can print with a four-digit year.
+    const LATEST_US: i64 = Timestamp::MAX.as_microsecond();
 
     /// From microseconds since the Unix epoch; `None` before 1970 and after 9999.
     #[must_use]
