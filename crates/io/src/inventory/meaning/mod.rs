@@ -34,8 +34,14 @@ pub(super) fn of(raw: &raw::Inventory, folder: &Path, notes: &Notes<'_>) -> Resu
     let logs = log::files(raw, folder, notes)?;
     let Gateways { mut all, balancers } = gateways;
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    let site =
-        Site { sensor_realm: networks.sensor, declared: true, clock_bound: Site::CLOCK_BOUND, gateways: all, logs: Vec::new(), tenures };
+    let site = Site {
+        sensor_realm: networks.sensor,
+        declared: true,
+        clock_bound: Site::CLOCK_BOUND,
+        gateways: all,
+        logs: Vec::new(),
+        tenures,
+    };
     Ok(Meaning { site, logs, balancers })
 }
 
