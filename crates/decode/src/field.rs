@@ -4,7 +4,7 @@
 //! point never touches it.
 
 use crate::Unreadable;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil, tz::TimeZone};
 use std::{borrow::Cow, net::IpAddr, time::Duration};
 use unmasq_model::{LogTime, Protocol, Span};
 
@@ -60,6 +60,18 @@ pub(crate) fn zoned_time(text: &str) -> Option<Span> {
         return None;
     }
     lasting(LogTime::from_timestamp(text.parse::<Timestamp>().ok()?)?, written.step())
+}
+
+/// ISO 8601 without an offset, meant in `zone`. In the hour that a clock is set back it may mean
+/// either of two moments; the span holds both.
+pub(crate) fn civil_time(text: &str, zone: Option<&TimeZone>) -> Option<Result<Span, Unreadable>> {
+    let written = Clock::of(text).filter(|clock| clock.zone.is_empty())?;
+    let meant: civil::DateTime = text.parse().ok()?;
+    let Some(zone) = zone else { return Some(Err(Unreadable::NeedsZone)) };
+    let moment = zone.to_ambiguous_timestamp(meant);
+    let earlier = lasting(LogTime::from_timestamp(moment.earlier().ok()?)?, written.step())?;
+    let later = lasting(LogTime::from_timestamp(moment.later().ok()?)?, written.step())?;
+    Some(Ok(earlier.hull(later)))
 }
 
 /// The span that begins at `at` and lasts `step` microseconds.
@@ -198,6 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn a_civil_time_needs_its_zone_and_may_mean_two_moments() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let read = |text| civil_time(text, Some(&berlin)).unwrap().map(us);
+        assert_eq!(read("2026-03-14 09:00:41"), Ok((1_773_475_241_000_000, 1_773_475_241_999_999)));
+        let (from, to) = read("2026-10-25T02:30:00").unwrap();
+        assert_eq!(to - from, 3_600_000_000 + 999_999, "the clock was set back");
+        assert_eq!(civil_time("2026-03-14 09:00:41", None), Some(Err(Unreadable::NeedsZone)));
+        assert_eq!(civil_time("2026-03-14 09:00:41+99:00", Some(&berlin)), None);
+    }
+
+    #[test]
     fn protocols_have_names_and_numbers() {
         let read = |text| protocol("p", text).map(Protocol::number);
         assert_eq!(
@@ -213,7 +236,7 @@ mod tests {
             for unit in [Seconds, Milliseconds, Microseconds] {
                 let _ = unix_time(&text, unit);
             }
-            let _ = (zoned_time(&text), address("a", &text), port("p", &text));
+            let _ = (zoned_time(&text), civil_time(&text, Some(&TimeZone::UTC)), address("a", &text), port("p", &text));
         }
 
         #[test]
