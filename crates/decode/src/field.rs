@@ -157,6 +157,11 @@ pub(crate) fn protocol(name: &str, text: &str) -> Result<Protocol, Unreadable> {
     }
 }
 
+/// The protocol that a name means between addresses of this family: many write `icmp` for both.
+pub(crate) fn in_family(protocol: Protocol, ip: IpAddr) -> Protocol {
+    if protocol == Protocol::ICMP && ip.is_ipv6() { Protocol::ICMPV6 } else { protocol }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

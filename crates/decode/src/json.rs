@@ -57,6 +57,11 @@ impl<'a> Object<'a> {
         &self.members
     }
 
+    /// Whether anything at all is called `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.iter().any(|member| member.name == name)
+    }
+
     /// The value of the member called `name`, as written.
     ///
     /// A name that is written twice names nothing: other readers would take one or the other.

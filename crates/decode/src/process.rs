@@ -19,7 +19,7 @@
 //! | `started`, optional | `process.started`: when the process was, not the socket |
 //! | `proto` | `protocol`, by name or IANA number |
 //! | `direction` | `role`: `out` is a client, `in` a server |
-//! | `local_*`, `remote_*` | `local`, `remote`, as the process saw them; ICMP: `local_port` is the query id, the peer has none |
+//! | `local_*`, `remote_*` | `local`, `remote`, as the process saw them; ICMP: `local_port` is the query id, if known, and the peer has none |
 //! | `start`, `end` | `lived`: Unix seconds, six decimals; whole seconds are meant to the second |
 //!
 //! Other members are not looked at. Times are read from their decimal digits, never through floating
@@ -95,7 +95,16 @@ impl fmt::Display for ProcessFormat {
 fn socket(record: &Object<'_>) -> Result<Socket, Unreadable> {
     let text = |name: &str| record.scalar(name);
     let optional = |name: &str| text(name).map(Arc::<str>::from);
+    let local_ip = field::address("local_ip", &required("local_ip", text("local_ip"))?)?;
+    let remote_ip = field::address("remote_ip", &required("remote_ip", text("remote_ip"))?)?;
     let protocol = field::protocol("proto", &required("proto", text("proto"))?)?;
+    let protocol = field::in_family(protocol, local_ip);
+    let port = |name: &str| field::port(name, &required(name, text(name))?);
+    let (local_port, remote_port) = match protocol {
+        _ if protocol.has_ports() => (Some(port("local_port")?), Some(port("remote_port")?)),
+        _ if protocol.is_icmp() && text("local_port").is_some() => (Some(port("local_port")?), None),
+        _ => (None, None),
+    };
     let role = match required("direction", text("direction"))?.as_ref() {
         "out" => Role::Client,
         "in" => Role::Server,
@@ -107,8 +116,8 @@ fn socket(record: &Object<'_>) -> Result<Socket, Unreadable> {
         container: optional("container_id").map(ContainerId::from),
         protocol,
         role,
-        local: endpoint(record, ["local_ip", "local_port"], protocol.has_ports() || protocol.is_icmp())?,
-        remote: endpoint(record, ["remote_ip", "remote_port"], protocol.has_ports())?,
+        local: Endpoint::new(local_ip, local_port),
+        remote: Endpoint::new(remote_ip, remote_port),
         lived: lived(record)?,
         process: Process {
             pid: field::number(&required("pid", text("pid"))?)
@@ -120,12 +129,6 @@ fn socket(record: &Object<'_>) -> Result<Socket, Unreadable> {
             started: time(record, "started")?.map(|started| started.from),
         },
     })
-}
-
-fn endpoint(record: &Object<'_>, [ip, port]: [&str; 2], has_port: bool) -> Result<Endpoint, Unreadable> {
-    let ip = field::address(ip, &required(ip, record.scalar(ip))?)?;
-    let port = if has_port { Some(field::port(port, &required(port, record.scalar(port))?)?) } else { None };
-    Ok(Endpoint::new(ip, port))
 }
 
 fn lived(record: &Object<'_>) -> Result<Span, Unreadable> {
@@ -142,7 +145,7 @@ struct Moment {
 
 /// A time; `None` where it is absent or `null`.
 fn time(record: &Object<'_>, name: &str) -> Result<Option<Moment>, Unreadable> {
-    if record.raw(name).is_none_or(|value| value == "null") {
+    if !record.has(name) || record.raw(name) == Some("null") {
         return Ok(None);
     }
     let read = |text: &str| {
@@ -207,6 +210,11 @@ mod tests {
         assert_eq!(to("\"1795345068.491338\""), Ok(1_795_345_068_491_338));
         assert_eq!(to("1795345069"), Ok(1_795_345_069_999_999));
         assert_eq!(to("1.795345069e9"), Err("`end` is not a time in Unix seconds".into()));
+        assert_eq!(
+            to("1795345069, \"end\": null"),
+            Err("`end` is not a time in Unix seconds".into()),
+            "written twice"
+        );
         assert_eq!(to("1795345068.4902"), Err("`end` is before the start".into()));
     }
 

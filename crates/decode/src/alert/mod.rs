@@ -192,6 +192,7 @@ impl Draft {
         let Self { identity, opened_by, flow_start, class, context, .. } = self;
         match (self.at, self.src, self.dest, self.protocol) {
             (Ok(at), Ok(src), Ok(dest), Ok(protocol)) => {
+                let protocol = field::in_family(protocol, src.ip);
                 let ends = PerEnd { src, dest };
                 Reading::Alert(Box::new(AlertFacts {
                     identity,

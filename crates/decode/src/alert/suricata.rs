@@ -218,6 +218,9 @@ mod tests {
         let facts = alert(&changed("\"proto\":\"TCP\"", "\"proto\":\"ICMP\""));
         assert_eq!((facts.protocol, facts.ends.src.port, facts.ends.dest.port), (Protocol::ICMP, None, None));
         assert_eq!(facts.opened_by, Some(End::Src));
+
+        let v6 = SAMPLE.lines().find(|line| line.contains("\"ip_v\":6")).unwrap();
+        assert_eq!(alert(&v6.replace("\"TCP\"", "\"ICMP\"")).protocol, Protocol::ICMPV6);
     }
 
     #[test]
