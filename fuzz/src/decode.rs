@@ -2,14 +2,93 @@
 //! keeps its promises.
 
 use jiff::tz::TimeZone;
-use unmasq_decode::{Format, Sighting, assemble, detect};
+use unmasq_decode::{
+    Format, ProcessFormat, Sighting, SpliceError,
+    alert::{self, AlertFormat, AlertIdentity, AlertIds, Reading},
+    assemble, detect, splice, strip,
+};
 use unmasq_model::{Evidence, GatewayIx, LogIx, Session};
 
 /// What a target does with its bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its file and of its corpus.
-pub const ALL: [(&str, Target); 1] = [("conntrack_text", conntrack_text)];
+pub const ALL: [(&str, Target); 6] = [
+    ("alert", alert),
+    ("alibaba_nat", alibaba_nat),
+    ("alibaba_nat_csv", alibaba_nat_csv),
+    ("conntrack_text", conntrack_text),
+    ("process", process),
+    ("splice", splicing),
+];
+
+/// Alerts in every form that needs no map.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn alert(log: &[u8]) {
+    for guess in alert::detect(log) {
+        assert!((1..=100).contains(&guess.percent), "a guess without a line that fits");
+    }
+    for format in AlertFormat::PRESETS {
+        for line in log.split(|&byte| byte == b'\n') {
+            if let Reading::Alert(facts) = format.read(line) {
+                assert!(facts.at.from() <= facts.at.to() && facts.at.to().is_finite(), "no time");
+                assert!(
+                    facts.protocol.has_ports() || facts.ends.src.port.is_none(),
+                    "a port without a meaning"
+                );
+            }
+        }
+    }
+}
+
+/// The session log of Alibaba Cloud's NAT gateways as JSON lines.
+pub fn alibaba_nat(log: &[u8]) {
+    session_log(Format::AlibabaNat, log);
+}
+
+/// The same as CSV.
+pub fn alibaba_nat_csv(log: &[u8]) {
+    session_log(Format::AlibabaNatCsv, log);
+}
+
+/// Process records.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn process(log: &[u8]) {
+    let _ = ProcessFormat::detect(log);
+    for line in log.split(|&byte| byte == b'\n') {
+        if let Ok(Some(socket)) = ProcessFormat::Unmasq.read(line) {
+            assert!(socket.lived.from().is_finite(), "a socket since ever");
+        }
+    }
+}
+
+/// A trace put into an alert, and taken out again.
+///
+/// # Panics
+/// When a byte is lost.
+pub fn splicing(line: &[u8]) {
+    const TRACE: &str = r#"{"version":1,"alert_id":"x"}"#;
+    let bare = strip(line, "trace");
+    assert_eq!(strip(&bare, "trace"), bare, "stripping twice is not stripping once");
+    match splice(line, "trace", TRACE) {
+        Ok(spliced) => {
+            assert_eq!(strip(&spliced, "trace"), bare, "the alert was altered");
+            assert_eq!(
+                splice(&spliced, "trace", TRACE),
+                Ok(spliced.clone()),
+                "splicing twice is not splicing once"
+            );
+            let id = |line| AlertIds::default().id(&AlertIdentity::default(), line, "trace");
+            assert_eq!(id(line), id(&spliced), "a trace changes the alert's id");
+        }
+        Err(SpliceError::NotAnObject) => assert_eq!(bare, line, "something was taken out of no object"),
+        Err(SpliceError::Foreign) => {}
+    }
+}
 
 /// `conntrack -E` event text.
 pub fn conntrack_text(log: &[u8]) {
