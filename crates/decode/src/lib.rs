@@ -7,8 +7,10 @@
 //! Invariant: nothing here opens a file, asks the time or looks up a zone by name; all three arrive
 //! as arguments. Invariant: no input panics or makes a decoder keep more than one frame's worth.
 
+mod assemble;
 mod format;
 mod record;
 
+pub use assemble::assemble;
 pub use format::{Format, FormatTraits, Guess, UnknownFormat, detect};
 pub use record::{Decoder, Event, EventKind, Fact, Record, Sighting, Unreadable};

@@ -34,7 +34,7 @@ impl Unreadable {
 }
 
 /// One decoded record of a session log.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Record {
     /// The gateway that the record itself names; else its log's.
     pub gateway: Option<GatewayName>,
@@ -47,7 +47,7 @@ pub struct Record {
 }
 
 /// How much of a session one record tells.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Fact {
     /// One moment in the life of a translation entry; several make a session.
     Event(Event),
@@ -63,7 +63,7 @@ pub enum Fact {
 }
 
 /// One moment in the life of a translation entry.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Event {
     /// What happened to the entry.
     pub kind: EventKind,
@@ -95,7 +95,7 @@ pub enum EventKind {
 }
 
 /// A record in its place: whose it is and where it is written.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Sighting {
     /// The gateway that the record is about.
     pub gateway: unmasq_model::GatewayIx,

@@ -1,13 +1,21 @@
 //! The session-log formats, one file each; adding one is a file here, a line in [`Format`] and a
 //! corpus folder.
 
+mod conntrack;
+mod detect;
+
+pub use detect::detect;
+
 use crate::Decoder;
 use jiff::tz::TimeZone;
 use std::{fmt, str::FromStr, time::Duration};
 
 /// A form that a session log can be written in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Format {}
+pub enum Format {
+    /// `conntrack -E` event text.
+    ConntrackText,
+}
 
 /// What holds for every log of one format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,32 +46,32 @@ pub struct UnknownFormat(pub String);
 
 impl Format {
     /// Every format, in order of name.
-    pub const ALL: [Self; 0] = [];
+    pub const ALL: [Self; 1] = [Self::ConntrackText];
 
     /// The name that the command line, inventories and documents use.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {}
+        match self {
+            Self::ConntrackText => "conntrack-text",
+        }
     }
 
     /// What holds for every log of this format.
     #[must_use]
     pub const fn traits(self) -> FormatTraits {
-        match self {}
+        match self {
+            Self::ConntrackText => conntrack::TRAITS,
+        }
     }
 
     /// A fresh decoder. `zone` is for times that carry none; a record that needs it and has none is
     /// [`crate::Unreadable::NeedsZone`].
     #[must_use]
-    pub fn decoder(self, _zone: Option<TimeZone>) -> Box<dyn Decoder> {
-        match self {}
+    pub fn decoder(self, zone: Option<TimeZone>) -> Box<dyn Decoder> {
+        match self {
+            Self::ConntrackText => Box::new(conntrack::ConntrackText::new(zone)),
+        }
     }
-}
-
-/// Which formats the first lines of a file fit, best first; empty if none.
-#[must_use]
-pub fn detect(_sample: &[u8]) -> Vec<Guess<Format>> {
-    Vec::new()
 }
 
 impl fmt::Display for Format {
@@ -72,10 +80,36 @@ impl fmt::Display for Format {
     }
 }
 
+/// Names under which inventories also know a format.
+const ALIASES: [(&str, Format); 1] = [
+    // One format: each line says by itself whether it carries kernel times.
+    ("conntrack-text-ktimestamp", Format::ConntrackText),
+];
+
+/// Reads a name, or an alias that inventories use.
 impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        Self::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| UnknownFormat(text.into()))
+        let names = Self::ALL.into_iter().map(|format| (format.name(), format));
+        let mut known = names.chain(ALIASES);
+        known
+            .find_map(|(name, format)| (name == text).then_some(format))
+            .ok_or_else(|| UnknownFormat(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_and_alias_leads_to_its_format() {
+        for format in Format::ALL {
+            assert_eq!(format.name().parse(), Ok(format));
+        }
+        assert_eq!("conntrack-text-ktimestamp".parse(), Ok(Format::ConntrackText));
+        assert_eq!("conntrack".parse::<Format>(), Err(UnknownFormat("conntrack".into())));
+        assert!(Format::ALL.is_sorted_by_key(|format| format.name()));
     }
 }

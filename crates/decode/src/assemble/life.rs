@@ -1,0 +1,166 @@
+//! When packets were possible in one life of a translation entry.
+
+use super::Moment;
+use crate::{Event, EventKind};
+use std::time::Duration;
+use unmasq_model::{LogTime, Protocol, Session, Span};
+
+/// A `NEW` line's time is up to 25 ms after the packet that made the entry (99 of 100 within 3 ms):
+/// the event crosses a socket and a scheduler before it gets its time. The same holds for `UPDATE`.
+pub(super) const NEW_LAG: Duration = Duration::from_millis(25);
+
+/// A `DESTROY` line comes when the kernel's collector passes by, not when the entry timed out: seen
+/// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
+pub(super) const DESTROY_LAG: Duration = Duration::from_secs(120);
+
+/// Durations in whole seconds are cut off: the truth may be almost this much longer.
+const CUT_OFF: Duration = Duration::from_secs(1);
+
+/// The session of one life: its moments, at least one, in order.
+pub(super) fn session(moments: &[Moment]) -> Session {
+    let (first, last) = (&moments[0], &moments[moments.len() - 1]);
+    let life = Life::new(moments);
+    let mut evidence = vec![first.evidence.clone(), last.evidence.clone()];
+    evidence.sort_unstable();
+    evidence.dedup();
+    Session {
+        gateway: first.entry.gateway,
+        translation: first.entry.translation,
+        inside_realm: first.entry.inside_realm.clone(),
+        start: life.start,
+        end: life.end(first.entry.translation.protocol),
+        proven: life.proven(),
+        evidence,
+    }
+}
+
+/// When an entry began, as its `DESTROY` alone tells; `None` if it does not.
+pub(super) fn stated_start(destroy: &Event) -> Option<Span> {
+    if destroy.kind != EventKind::Destroy {
+        return None;
+    }
+    believable(destroy).or_else(|| {
+        let lasted = destroy.lasted?;
+        let latest = destroy.at.minus(lasted);
+        Some(Span::between(latest.minus(DESTROY_LAG).minus(CUT_OFF), latest))
+    })
+}
+
+/// When the kernel says that the entry began, unless that is after the line itself: then somebody
+/// set the clock back in between, or lies.
+fn believable(event: &Event) -> Option<Span> {
+    event.started.filter(|started| started.from() <= event.at)
+}
+
+/// What the lines of one life say.
+struct Life<'a> {
+    moments: &'a [Moment],
+    new: Option<&'a Event>,
+    destroy: Option<&'a Event>,
+    /// When the first packet passed.
+    start: Span,
+    /// When the last packet passed that a line shows; the truth is no earlier.
+    seen: Span,
+}
+
+impl<'a> Life<'a> {
+    fn new(moments: &'a [Moment]) -> Self {
+        let of = |moment: &'a Moment, kind| (moment.event.kind == kind).then_some(&moment.event);
+        let new = moments.first().and_then(|moment| of(moment, EventKind::New));
+        let destroy = moments.last().and_then(|moment| of(moment, EventKind::Destroy));
+        let start = start(moments, new, destroy);
+        let signs = &moments[..moments.len() - usize::from(destroy.is_some())];
+        // Without a sign of life, the one packet that is sure is the one that made the entry.
+        let seen = signs.last().map_or(start, |sign| written(sign.event.at));
+        Self { moments, new, destroy, start, seen }
+    }
+
+    /// When the last packet was possible.
+    fn end(&self, protocol: Protocol) -> Span {
+        let Some(released) = self.released() else {
+            return Span::between(self.seen.from(), LogTime::FOREVER);
+        };
+        match self.quiet_before_release(protocol, released) {
+            Some(quiet) => Span::between(
+                self.seen.from().max(released.from().minus(quiet)),
+                self.seen.to().max(released.to().minus(quiet)),
+            ),
+            None => Span::between(self.seen.from(), released.to()),
+        }
+    }
+
+    /// When the entry was released, so that its outside port could be given to somebody else.
+    fn released(&self) -> Option<Span> {
+        let destroy = self.destroy?;
+        let (lasted, stopped) = (destroy.lasted, destroy.stopped);
+        // A bound that lies before a sign of life is not about this life, or its clock jumped.
+        let latest = [stopped.map(Span::to), lasted.map(|lasted| self.start.to().plus(lasted).plus(CUT_OFF))];
+        let plausible = |bound: &LogTime| *bound >= self.seen.from();
+        let to = latest.into_iter().flatten().filter(plausible).fold(destroy.at, LogTime::min);
+        let earliest = [stopped.map(Span::from), lasted.map(|lasted| self.start.from().plus(lasted))];
+        let from = earliest.into_iter().flatten().fold(self.seen.from(), LogTime::max);
+        Some(Span::between(from.min(to), to))
+    }
+
+    /// How long no packet passed before the release, where that can be told.
+    ///
+    /// In TIME_WAIT and CLOSE a packet changes nothing, so no line tells of it; but it winds the
+    /// timer up again. An entry that died of its timer was therefore silent for all of the time-out.
+    /// One that was killed earlier (a new connection on the same tuple) tells nothing: its `DESTROY`
+    /// still has time left, or comes before the time-out that the last line printed.
+    fn quiet_before_release(&self, protocol: Protocol, released: Span) -> Option<Duration> {
+        let destroy = self.destroy?;
+        let last = self
+            .moments
+            .iter()
+            .map(|m| &m.event)
+            .rfind(|e| e.kind != EventKind::Destroy && e.state.is_some())?;
+        let timeout = last.timeout?;
+        let idle = protocol == Protocol::TCP && matches!(last.state, Some("TIME_WAIT" | "CLOSE"));
+        let same_state = destroy.state.is_none() || destroy.state == last.state;
+        let time_left = destroy.timeout.is_some_and(|left| !left.is_zero());
+        let timed_out = released.to() >= self.seen.to().plus(timeout);
+        (idle && same_state && !time_left && timed_out).then_some(timeout)
+    }
+
+    /// Over which span nobody else can have held the tuple, whatever lines were lost.
+    ///
+    /// `NEW` and `DESTROY` may be of two lives joined, so only what holds for both is proven.
+    fn proven(&self) -> Option<Span> {
+        let destroy = self.destroy?;
+        match (believable(destroy), destroy.stopped, destroy.lasted, self.new) {
+            (Some(started), stopped, lasted, new) => {
+                // The `NEW` of this very entry knows its start to the microsecond.
+                let within = |at: &LogTime| started.widened(NEW_LAG).contains(Span::at(*at));
+                let from = new.map(|new| new.at).filter(within).unwrap_or(started.to());
+                let lived = lasted.map(|lasted| started.from().plus(lasted));
+                Span::new(from, stopped.map(Span::from).or(lived)?.min(destroy.at)).ok()
+            }
+            (None, _, Some(lasted), Some(new)) => Span::new(
+                destroy.at.minus(lasted).plus(CUT_OFF),
+                new.at.minus(NEW_LAG).plus(lasted).minus(CUT_OFF),
+            )
+            .ok(),
+            _ => None,
+        }
+    }
+}
+
+/// When the first packet passed.
+fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Span {
+    if let Some(new) = new {
+        return written(new.at);
+    }
+    // Whatever line came first, the entry was there by then.
+    let by = moments.first().map_or(LogTime::FOREVER, |first| first.event.at);
+    let started = moments.iter().rev().find_map(|moment| believable(&moment.event));
+    match started.or_else(|| destroy.and_then(stated_start)) {
+        Some(stated) => Span::between(stated.from().min(by), stated.to().min(by)),
+        None => Span::between(LogTime::BEGINNING, by),
+    }
+}
+
+/// When a packet passed, of which a line was written at `at`.
+fn written(at: LogTime) -> Span {
+    Span::between(at.minus(NEW_LAG), at)
+}
