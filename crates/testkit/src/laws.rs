@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt};
 use unmasq_engine::settle;
 use unmasq_index::Memory;
 use unmasq_model::{
-    Certainty, End, Protocol, Status, Trace,
+    Certainty, End, Protocol, Reason, Status, Trace,
     trace::{EndTrace, MaskedEnd, Place},
 };
 
@@ -175,8 +175,12 @@ impl Checked {
 
     fn complete(&mut self, world: &World, staged: &Staged, answer: &Trace, end: End, verdict: &Verdict) {
         let protocol = staged.alert.protocol;
-        let said = named(ends(answer, end), protocol);
-        let meant: BTreeSet<Place> = verdict.places().into_iter().cloned().collect();
+        let mut said = named(ends(answer, end), protocol);
+        let mut meant: BTreeSet<Place> = verdict.places().into_iter().cloned().collect();
+        // The gateway itself has no inside endpoint; an answer may name it by its outside.
+        let itself = shown(&Place::new(staged.alert.realm.clone(), staged.alert.ends[end]), protocol);
+        said.remove(&itself);
+        meant.remove(&itself);
         let story = format!("{end:?}; named {said:?}; the oracle: {verdict:?}");
         // Two logs of one gateway narrow each other down; the oracle does not go so far.
         let narrowed = several_logs(world) && said.is_subset(&meant) && !said.is_empty();
@@ -247,7 +251,8 @@ fn right(masked: &MaskedEnd, staged: &Staged, end: End) -> bool {
 
 /// The inside endpoints that an end names, one or several.
 fn named(end: &EndTrace, protocol: Protocol) -> BTreeSet<Place> {
-    let Some(masked) = end.masked() else {
+    // Under an alias that nobody told us everything is a guess, and none of it an answer.
+    let Some(masked) = end.masked().filter(|masked| masked.reason != Some(Reason::AliasUnknown)) else {
         return BTreeSet::new();
     };
     if masked.candidates.is_empty() {

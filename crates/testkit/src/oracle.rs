@@ -134,7 +134,7 @@ impl<'a> Oracle<'a> {
         let Some(inside) = t.inside else {
             if t.role == Role::Client {
                 // It spoke for itself: its own address is where the way ends.
-                suspects.insert(Suspect::Masked(Place::new(asked.realm.clone(), asked.outside)));
+                suspects.insert(Suspect::Masked(shown(asked.realm, asked.outside, asked.protocol)));
                 return;
             }
             suspects.insert(Suspect::Gateway(session.gateway));
@@ -173,9 +173,9 @@ impl<'a> Oracle<'a> {
         depth: usize,
         suspects: &mut BTreeSet<Suspect>,
     ) {
-        let shown = Endpoint { port: inside.port.filter(|_| asked.protocol.has_ports()), ..inside };
-        let place = Place::new(realm.clone(), shown);
-        let next = Asked { realm, outside: shown, remote, ..asked };
+        let place = shown(realm, inside, asked.protocol);
+        // A log that carries an echo's id tells more than the alert did: the next gateway is asked for it.
+        let next = Asked { realm, outside: inside, remote, ..asked };
         let mut behind = BTreeSet::new();
         let masked = depth > 0 && self.ask(next, depth - 1, &mut behind);
         if behind.is_empty() {
@@ -268,6 +268,12 @@ impl<'a> Oracle<'a> {
         });
         (!another).then_some(gap)
     }
+}
+
+/// An endpoint as an alert of this protocol can tell it from others: echoes have no ports.
+fn shown(realm: &Realm, endpoint: Endpoint, protocol: Protocol) -> Place {
+    let port = endpoint.port.filter(|_| protocol.has_ports());
+    Place::new(realm.clone(), Endpoint { port, ..endpoint })
 }
 
 /// Whether two endpoints of one address may be the same, where not both know a port.
