@@ -1,3 +1,25 @@
-//! Chores.
+//! Chores: `cargo xtask --help` lists them.
 
-fn main() {}
+mod sim;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the unmasq repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run small worlds from seeds and check every law in them.
+    Sim(sim::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().chore {
+        Chore::Sim(arguments) => sim::run(&arguments),
+    }
+}

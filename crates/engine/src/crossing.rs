@@ -7,8 +7,8 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::IpAddr};
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, LogIx, Protocol, Realm, Reason, Role, Session, SessionsQuestion, Site,
-    Span, Translator,
+    Certainty, Endpoint, GatewayIx, LogIx, LogTime, Protocol, Realm, Reason, Role, Session, SessionsQuestion,
+    Site, Span, Translator,
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
@@ -26,7 +26,7 @@ pub(crate) struct Leg {
     /// Whether the alert says that our end opened the flow.
     pub(crate) opened_by_us: Option<bool>,
     /// When the detector saw the flow begin.
-    pub(crate) flow_start: Option<unmasq_model::LogTime>,
+    pub(crate) flow_start: Option<LogTime>,
 }
 
 /// What became of one crossing.
@@ -76,7 +76,7 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, &translators, inquiry)?));
     }
-    let settled = translators.iter().all(|t| is_settled(site, t.gateway, leg.at));
+    let settled = translators_settled(site, leg) && candidates.iter().all(Candidate::is_bounded);
     let sure = certainty(site, leg, &translators, &candidates, settled);
     for candidate in &mut candidates {
         candidate.certainty = sure(candidate);
@@ -159,6 +159,12 @@ impl Candidate<'_> {
         self.stays.iter().all(|stay| stay.is_gap(at))
     }
 
+    /// Whether somebody saw it end, or somebody else take over: else a record that is still due may
+    /// show that it was over before.
+    fn is_bounded(&self) -> bool {
+        self.stays.iter().all(|stay| stay.end.to() != LogTime::FOREVER)
+    }
+
     fn logs(&self) -> impl Iterator<Item = LogIx> {
         self.stays.iter().flat_map(|stay| &stay.records).filter_map(|record| record.log())
     }
@@ -195,6 +201,13 @@ pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span) -> bool {
         let seen = at.widened(log.clock_bound);
         log.coverage.complete && log.coverage.since <= seen.from() && seen.to() <= log.coverage.until
     })
+}
+
+/// Whether every record about `leg` should have arrived, of every gateway that may have translated it.
+pub(crate) fn translators_settled(site: &Site, leg: &Leg) -> bool {
+    let during = leg.at.widened(site.widest_clock_bound());
+    let translators = site.translators(&leg.realm, leg.ours.ip, during);
+    translators.iter().all(|translator| is_settled(site, translator.gateway, leg.at))
 }
 
 /// Whether every record of this gateway about `at` should have arrived. A gateway without a log has

@@ -1,1 +1,18 @@
-//! Empty for now.
+//! What the other crates are tested with, and nothing that ships.
+//!
+//! * [`world`]: a small world from a seed, with its truth, its logs and its alerts.
+//! * [`oracle`]: the slow truth beside the engine, written without looking at it.
+//! * [`laws`]: what must hold in every world; `cargo xtask sim` checks as many as one likes.
+//! * [`tally`]: how hard the worlds were.
+//! * [`generate`]: strategies for tiny sessions and questions.
+//! * [`corpus`]: the recorded logs of the repository's `corpus/` folder.
+//!
+//! Invariant: a seed means the same world, byte for byte, on every machine and for ever.
+
+pub mod corpus;
+pub mod generate;
+pub mod laws;
+pub mod oracle;
+pub mod rng;
+pub mod tally;
+pub mod world;

@@ -1,0 +1,291 @@
+//! What must hold in every small world, whatever happens in it.
+
+use crate::{
+    oracle::{Oracle, Verdict},
+    tally::Tally,
+    world::{Knowledge, Order, Staged, Temper, Truth, Us, World},
+};
+use std::{collections::BTreeSet, fmt};
+use unmasq_engine::settle;
+use unmasq_index::Memory;
+use unmasq_model::{
+    Certainty, End, Protocol, Reason, Status, Trace,
+    trace::{EndTrace, MaskedEnd, Place},
+};
+
+/// A promise of the engine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Law {
+    /// No certain answer names anybody but who it was.
+    NeverTheInnocent,
+    /// With complete logs no final answer names anybody but who it was.
+    CompleteLogsAreRight,
+    /// With complete logs whatever the oracle can decide is traced.
+    DecidableIsTraced,
+    /// With complete logs the engine's candidates are the oracle's.
+    CandidatesAreTheOracles,
+    /// With complete logs who it was is among the candidates.
+    TruthRemains,
+    /// The order in which records arrive changes nothing.
+    OrderChangesNothing,
+    /// What is final stays, whatever arrives within the declared delay.
+    FinalStays,
+    /// Each alert has one answer, which can be written down and does not go on for ever.
+    OneAnswerEach,
+    /// The same seed gives the same bytes.
+    SameSeedSameBytes,
+}
+
+/// A law, and how it was broken.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Which world.
+    pub seed: u64,
+    /// Which law.
+    pub law: Law,
+    /// What the alert says, who it was, and what was answered.
+    pub story: String,
+}
+
+/// What came of checking one world.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// What the world had to offer, and what was answered.
+    pub tally: Tally,
+    /// The laws that it broke.
+    pub broken: Vec<Broken>,
+}
+
+/// No chain of gateways in a world is longer.
+const HOPS_MAX: usize = 8;
+/// How many moments of each world are looked at while its records still come.
+const MOMENTS: u64 = 2;
+
+/// Runs the world of a seed and checks every law in it.
+#[must_use]
+pub fn check(seed: u64) -> Checked {
+    let world = World::from_seed(seed);
+    let mut checked = Checked::default();
+    let known = world.known(Order::Arrival);
+    let answers = answer_all(&known, &world);
+    checked.tally.world(&world);
+    checked.one_answer_each(&world, &answers);
+    checked.same_bytes(&world, &answers);
+    checked.order_changes_nothing(&world, &answers);
+    checked.never_the_innocent(&world, &answers, "once everything had arrived");
+    for draw in 0..MOMENTS {
+        checked.before_the_end(&world, world.moment(draw), &answers);
+    }
+    let oracle = Oracle::new(&known.site, &known.sessions);
+    for (staged, answer) in world.alerts.iter().zip(&answers) {
+        for end in End::BOTH {
+            let verdict = oracle.verdict(&staged.alert, end);
+            checked.tally.end(&world, ends(answer, end), &verdict, &staged.truth[end]);
+            if world.plan.temper == Temper::Complete && covered(&known, staged) {
+                checked.complete(&world, staged, answer, end, &verdict);
+            }
+        }
+    }
+    checked
+}
+
+/// Answers every alert of a world from what is known of it.
+#[must_use]
+pub fn answer_all(known: &Knowledge, world: &World) -> Vec<Trace> {
+    let mut memory = Memory::default();
+    for session in &known.sessions {
+        memory.insert(session.clone());
+    }
+    for tenure in &known.site.tenures {
+        memory.insert_tenure(tenure.clone());
+    }
+    let answer = |staged: &Staged| settle(&staged.alert, &known.site, |question| memory.answer(question));
+    world.alerts.iter().map(answer).collect()
+}
+
+impl Checked {
+    fn one_answer_each(&mut self, world: &World, answers: &[Trace]) {
+        for (staged, answer) in world.alerts.iter().zip(answers) {
+            let written = serde_json::to_string(answer).is_ok();
+            let short = End::BOTH.iter().filter_map(|&end| ends(answer, end).masked()).all(|masked| {
+                masked.hops.len() <= HOPS_MAX && masked.candidates.iter().all(|c| c.hops.len() <= HOPS_MAX)
+            });
+            if answer.alert_id != staged.alert.id || !written || !short {
+                self.breaks(world, Law::OneAnswerEach, staged, answer, "");
+            }
+        }
+    }
+
+    fn same_bytes(&mut self, world: &World, answers: &[Trace]) {
+        let again = World::from_seed(world.seed);
+        let repeated = answer_all(&again.known(Order::Arrival), &again);
+        self.compare(world, Law::SameSeedSameBytes, answers, &repeated);
+    }
+
+    fn order_changes_nothing(&mut self, world: &World, answers: &[Trace]) {
+        let mixed = answer_all(&world.known(Order::Mixed(world.seed)), world);
+        self.compare(world, Law::OrderChangesNothing, answers, &mixed);
+    }
+
+    fn compare(&mut self, world: &World, law: Law, answers: &[Trace], others: &[Trace]) {
+        for ((staged, answer), other) in world.alerts.iter().zip(answers).zip(others) {
+            if bytes(answer) != bytes(other) {
+                self.breaks(world, law, staged, answer, &format!("the other answer: {}", bytes(other)));
+            }
+        }
+    }
+
+    /// Looks at a world while its records still come: what is certain must be right already, and
+    /// what is final must stay.
+    fn before_the_end(&mut self, world: &World, moment: Us, last: &[Trace]) {
+        let answers = answer_all(&world.known_at(moment, Order::Arrival), world);
+        let when = format!("{moment} us after the world began");
+        self.never_the_innocent(world, &answers, &when);
+        // Without an inventory a log's first record changes what the site is: that re-opens everything.
+        if world.plan.temper != Temper::Complete || !world.plan.declared {
+            return;
+        }
+        for ((staged, answer), last) in world.alerts.iter().zip(&answers).zip(last) {
+            for end in End::BOTH {
+                let name = |trace| named(ends(trace, end), staged.alert.protocol);
+                if answer.is_final && last.is_final && name(answer) != name(last) {
+                    let story = format!("final {when}; in the end: {}", bytes(last));
+                    self.breaks(world, Law::FinalStays, staged, answer, &story);
+                }
+            }
+        }
+    }
+
+    fn never_the_innocent(&mut self, world: &World, answers: &[Trace], when: &str) {
+        if world.plan.temper == Temper::BeyondBounds {
+            return;
+        }
+        for (staged, answer) in world.alerts.iter().zip(answers) {
+            for end in End::BOTH {
+                let Some(masked) = ends(answer, end).masked() else {
+                    continue;
+                };
+                let wrong = !right(masked, staged, end);
+                if masked.certainty == Some(Certainty::Certain) && wrong {
+                    self.breaks(world, Law::NeverTheInnocent, staged, answer, when);
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, world: &World, staged: &Staged, answer: &Trace, end: End, verdict: &Verdict) {
+        let protocol = staged.alert.protocol;
+        let mut said = named(ends(answer, end), protocol);
+        let mut meant: BTreeSet<Place> = verdict.places().into_iter().cloned().collect();
+        // The gateway itself has no inside endpoint; an answer may name it by its outside.
+        let itself = shown(&Place::new(staged.alert.realm.clone(), staged.alert.ends[end]), protocol);
+        said.remove(&itself);
+        meant.remove(&itself);
+        let story = format!("{end:?}; named {said:?}; the oracle: {verdict:?}");
+        // Two logs of one gateway narrow each other down; the oracle does not go so far.
+        let narrowed = several_logs(world) && said.is_subset(&meant) && !said.is_empty();
+        if said != meant && !narrowed {
+            self.breaks(world, Law::CandidatesAreTheOracles, staged, answer, &story);
+        }
+        let status = ends(answer, end).status();
+        let wrong = ends(answer, end).masked().is_some_and(|masked| !right(masked, staged, end));
+        // A rule stands for what no log shows: those logs are complete in everything else.
+        let by_rule =
+            ends(answer, end).masked().is_some_and(|m| m.hops.iter().any(|hop| hop.session.is_none()));
+        if answer.is_final && status == Status::Traced && wrong && !by_rule {
+            self.breaks(world, Law::CompleteLogsAreRight, staged, answer, &story);
+        }
+        if verdict.decided().is_some() && status != Status::Traced {
+            self.breaks(world, Law::DecidableIsTraced, staged, answer, &story);
+        }
+        if let Truth::Behind(chain) = &staged.truth[end]
+            && status == Status::Ambiguous
+            && !chain.iter().any(|place| said.contains(&shown(place, protocol)))
+        {
+            self.breaks(world, Law::TruthRemains, staged, answer, &story);
+        }
+    }
+
+    fn breaks(&mut self, world: &World, law: Law, staged: &Staged, answer: &Trace, story: &str) {
+        let alert = &staged.alert;
+        let story = format!(
+            "  alert   {} {} {:?} -> {:?} at {}, opened by {:?}\n  truth   {:?} -> {:?}, {:?} us\n  answer  {}\n  {story}",
+            alert.id.0,
+            alert.protocol,
+            alert.ends.src,
+            alert.ends.dest,
+            alert.at,
+            alert.opened_by,
+            staged.truth.src,
+            staged.truth.dest,
+            staged.at,
+            bytes(answer),
+        );
+        self.broken.push(Broken { seed: world.seed, law, story });
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, law, story } = self;
+        writeln!(f, "seed {seed} breaks {law:?}; replay with cargo xtask sim --seed {seed} --verbose")?;
+        f.write_str(story)
+    }
+}
+
+/// Whether what an end names is who it was. An end that names nobody is never wrong.
+fn right(masked: &MaskedEnd, staged: &Staged, end: End) -> bool {
+    let Some(place) = masked.inside.as_ref().filter(|_| masked.candidates.is_empty()) else {
+        return true;
+    };
+    let Truth::Behind(chain) = &staged.truth[end] else {
+        return false;
+    };
+    let same = |truth: &Place| shown(truth, staged.alert.protocol) == shown(place, staged.alert.protocol);
+    match masked.status {
+        // Proven up to somewhere on the way.
+        Status::Partial => chain.iter().any(same),
+        _ => chain.last().is_some_and(same),
+    }
+}
+
+/// The inside endpoints that an end names, one or several.
+fn named(end: &EndTrace, protocol: Protocol) -> BTreeSet<Place> {
+    // Under an alias that nobody told us everything is a guess, and none of it an answer.
+    let Some(masked) = end.masked().filter(|masked| masked.reason != Some(Reason::AliasUnknown)) else {
+        return BTreeSet::new();
+    };
+    if masked.candidates.is_empty() {
+        masked.inside.iter().map(|place| shown(place, protocol)).collect()
+    } else {
+        masked.candidates.iter().map(|candidate| shown(&candidate.inside, protocol)).collect()
+    }
+}
+
+fn several_logs(world: &World) -> bool {
+    world.logs.windows(2).any(|pair| pair[0].plan.gateway == pair[1].plan.gateway)
+}
+
+/// A place as an alert of this protocol can tell it from others: echoes have no ports.
+fn shown(place: &Place, protocol: Protocol) -> Place {
+    Place { port: place.port.filter(|_| protocol.has_ports()), ..place.clone() }
+}
+
+fn ends(trace: &Trace, end: End) -> &EndTrace {
+    match end {
+        End::Src => &trace.src,
+        End::Dest => &trace.dest,
+    }
+}
+
+/// Whether the alert lies in the time that every log tells of.
+fn covered(known: &Knowledge, staged: &Staged) -> bool {
+    known.site.logs.iter().all(|log| {
+        let span = staged.alert.at.widened(log.clock_bound);
+        log.coverage.since <= span.from() && span.to() <= log.coverage.until
+    })
+}
+
+fn bytes(trace: &Trace) -> String {
+    serde_json::to_string(trace).unwrap_or_default()
+}

@@ -1,0 +1,136 @@
+//! A small world from a seed: who truly held each translated tuple, what the logs made of it, and
+//! the alerts that somebody must answer with nothing but those logs.
+
+mod alarm;
+mod exporter;
+mod logs;
+mod nat;
+mod plan;
+mod traffic;
+
+pub use alarm::Staged;
+pub use exporter::{Detail, Edge, Line, LogPlan, Style, stamp};
+pub use logs::DrawnLog;
+pub use nat::{Entry, Kind, Nat};
+pub use plan::{Arrangement, GatewayPlan, Host, Plan, Rule, Temper, Timeouts, Us};
+pub use traffic::{History, Passage, Truth};
+
+use crate::rng::Rng;
+use std::sync::Arc;
+use unmasq_decode::{Sighting, assemble};
+use unmasq_model::{Evidence, GatewayIx, LogIx, Realm, Session, Site};
+
+/// A world that has run: everything about it follows from its seed.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Where it came from.
+    pub seed: u64,
+    /// What was fixed before the first packet.
+    pub plan: Plan,
+    /// What truly happened.
+    pub history: History,
+    /// The logs, in order of name.
+    pub logs: Vec<DrawnLog>,
+    /// Each log's records, in order of arrival.
+    pub lines: Vec<Vec<Line>>,
+    /// The alerts, in order of time.
+    pub alerts: Vec<Staged>,
+    sensor_realm: Realm,
+}
+
+/// What is known at some moment.
+#[derive(Clone, Debug)]
+pub struct Knowledge {
+    /// What the operator told, and what the logs show of themselves.
+    pub site: Site,
+    /// The sessions of every log.
+    pub sessions: Vec<Session>,
+}
+
+/// The order in which records are handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// As they arrived.
+    Arrival,
+    /// As this seed mixes them.
+    Mixed(u64),
+}
+
+impl World {
+    /// The world of a seed.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let mut plan = Plan::draw(&mut rng.fork());
+        let drawn = logs::draw(&mut plan, &mut rng.fork());
+        let history = History::run(&plan, &mut rng.fork());
+        let mut of_logs = rng.fork();
+        let logs: Vec<DrawnLog> = drawn
+            .into_iter()
+            .map(|log| {
+                let nat = &history.nats[log.gateway];
+                DrawnLog::draw(log, nat, plan.temper, plan.horizon, &mut of_logs)
+            })
+            .collect();
+        let lines = logs.iter().map(|log| log.lines(&history.nats[log.plan.gateway], &mut of_logs)).collect();
+        let has_node = plan.gateways.iter().any(|g| g.outside_realm == Realm::from("vpc-a"));
+        let sensor_realm = match plan.declared {
+            true if has_node && rng.chance(20) => Realm::from("vpc-a"),
+            true => Realm::public(),
+            false => Realm::default_realm(),
+        };
+        let alerts = alarm::draw(&plan, &history, &sensor_realm, &mut rng.fork());
+        Self { seed, plan, history, logs, lines, alerts, sensor_realm }
+    }
+
+    /// What is known once everything has arrived.
+    #[must_use]
+    pub fn known(&self, order: Order) -> Knowledge {
+        self.known_at(Us::MAX, order)
+    }
+
+    /// What is known at one moment of true time, while records still come.
+    #[must_use]
+    pub fn known_at(&self, moment: Us, order: Order) -> Knowledge {
+        let plans: Vec<LogPlan> = self.logs.iter().map(|log| log.plan.clone()).collect();
+        let mut site = logs::describe_site(&self.plan, &plans, &self.sensor_realm);
+        let mut sessions = Vec::new();
+        for (ix, (log, lines)) in (0..).zip(self.logs.iter().zip(&self.lines)) {
+            let gateway = log.plan.gateway;
+            let delivered: Vec<&Line> = lines.iter().filter(|line| line.arrives <= moment).collect();
+            site.gateways[gateway].seen.extend(logs::seen(&delivered));
+            let name = format!("{}.{ix}.log", self.plan.gateways[gateway].name);
+            let nat = &self.history.nats[gateway];
+            site.logs.push(log.describe(&name, &delivered, moment == Us::MAX, nat));
+            let mut sightings = sightings(LogIx(ix), gateway, &delivered);
+            if let Order::Mixed(seed) = order {
+                Rng::new(seed ^ u64::from(ix)).shuffle(&mut sightings);
+            }
+            sessions.extend(assemble(sightings));
+        }
+        if let Order::Mixed(seed) = order {
+            Rng::new(!seed).shuffle(&mut sessions);
+        }
+        Knowledge { site, sessions }
+    }
+
+    /// A moment in the middle of the deliveries, different for each `draw`.
+    #[must_use]
+    pub fn moment(&self, draw: u64) -> Us {
+        let mut arrivals: Vec<Us> = self.lines.iter().flatten().map(|line| line.arrives).collect();
+        arrivals.sort_unstable();
+        if arrivals.is_empty() { 0 } else { Rng::new(self.seed ^ draw).pick(&arrivals) }
+    }
+}
+
+fn sightings(log: LogIx, gateway: usize, delivered: &[&Line]) -> Vec<Sighting> {
+    let gateway = GatewayIx(u32::try_from(gateway).unwrap_or(u32::MAX));
+    let numbered = (1..).zip(delivered);
+    numbered
+        .map(|(number, line)| {
+            let record = Arc::from(format!("line {number}"));
+            let evidence = Evidence { log, file: 0, line: number, record };
+            Sighting { gateway, evidence, record: line.record.clone() }
+        })
+        .collect()
+}

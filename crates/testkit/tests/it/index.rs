@@ -1,0 +1,59 @@
+use proptest::prelude::*;
+use unmasq_index::Memory;
+use unmasq_model::{LogTime, Session, SessionsQuestion};
+use unmasq_testkit::generate;
+
+/// What the question promises, as a scan over everything.
+fn scan<'s>(sessions: &'s [Session], asked: &SessionsQuestion) -> Vec<&'s Session> {
+    let asked_for: Vec<&Session> =
+        sessions.iter().filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
+    let mut found = asked_for.clone();
+    for session in asked_for {
+        let rivals = || sessions.iter().filter(|other| other.rivals(session));
+        if session.end.to() == LogTime::FOREVER {
+            let later =
+                rivals().filter(|s| s.log() == session.log() && s.start.from() > session.start.from());
+            found.extend(later.min_by_key(|s| (s.start, *s)));
+        }
+        found.extend(rivals().filter(|other| {
+            other.log() != session.log()
+                && other.translation == session.translation
+                && other.reach().touches(session.reach())
+        }));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
+    let t = &session.translation;
+    let (ip, port) = asked.outside;
+    session.gateway == asked.gateway
+        && asked.protocol.is_none_or(|protocol| protocol == t.protocol)
+        && ip.is_none_or(|ip| ip == t.outside.ip)
+        && (port.is_none() || t.outside.port.is_none() || port == t.outside.port)
+        && asked.remote.is_none_or(|remote| t.remote.answers(remote))
+}
+
+proptest! {
+    #[test]
+    fn the_index_agrees_with_a_scan(sessions in generate::sessions(40), asked in generate::question()) {
+        let mut memory = Memory::default();
+        for session in &sessions {
+            memory.insert(session.clone());
+        }
+        prop_assert_eq!(memory.sessions(&asked), scan(&sessions, &asked));
+    }
+
+    #[test]
+    fn the_order_of_insertion_changes_no_answer(
+        sessions in generate::sessions(20),
+        asked in generate::question(),
+    ) {
+        let (mut there, mut back) = (Memory::default(), Memory::default());
+        sessions.iter().for_each(|session| there.insert(session.clone()));
+        sessions.iter().rev().for_each(|session| back.insert(session.clone()));
+        prop_assert_eq!(there.sessions(&asked), back.sessions(&asked));
+    }
+}

@@ -1,0 +1,4 @@
+//! The laws, in a thousand worlds; and the index against a scan.
+
+mod index;
+mod worlds;

@@ -1,0 +1,67 @@
+use std::num::NonZero;
+use unmasq_testkit::{
+    laws::{Checked, Law, check},
+    tally::Tally,
+    world::{Entry, World},
+};
+
+/// Checks the worlds of some seeds, spread over the machine's cores; in order of seed.
+fn check_all(seeds: std::ops::Range<u64>) -> Vec<Checked> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let seeds: Vec<u64> = seeds.collect();
+    let share = seeds.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = seeds
+            .chunks(share)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(|&seed| check(seed)).collect::<Vec<_>>()))
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no world panics")).collect()
+    })
+}
+
+#[test]
+fn a_thousand_small_worlds() {
+    let mut tally = Tally::default();
+    for checked in check_all(0..1_000) {
+        tally.add(&checked.tally);
+        // That nothing final changes is a wish for the service, which answers while records still come.
+        if let Some(broken) = checked.broken.iter().find(|broken| broken.law != Law::FinalStays) {
+            panic!("{broken}");
+        }
+    }
+    // A law that no world ever tests is no law.
+    for hard in [
+        "entry that another host's follows",
+        "truth: behind several gateways",
+        "truth: the gateway itself",
+        "truth: nobody",
+        "answer: traced, certain (complete logs)",
+        "answer: traced, certain (other logs)",
+        "answer: traced, likely (other logs)",
+        "answer: ambiguous",
+        "answer: partial",
+        "answer: untraced",
+        "reason: ambiguous, clock-bound",
+        "reason: ambiguous, no-ports",
+        "oracle: decidable (complete logs)",
+        "oracle: undecidable (complete logs)",
+    ] {
+        assert!(tally.count(hard) >= 20, "too few worlds have `{hard}`:\n{tally}");
+    }
+}
+
+#[test]
+fn no_translated_tuple_is_ever_held_twice_at_once() {
+    let key = |e: &Entry| (e.translation.protocol, e.translation.outside, e.translation.remote);
+    for seed in 0..300 {
+        for nat in &World::from_seed(seed).history.nats {
+            for (place, entry) in nat.entries.iter().enumerate() {
+                let later = &nat.entries[place + 1..];
+                for rival in later.iter().filter(|other| key(other) == key(entry)) {
+                    assert!(entry.stop <= rival.start(), "seed {seed}: {entry:?} overlaps {rival:?}");
+                }
+                assert!(entry.packets.iter().all(|(at, _, _)| *at <= entry.stop), "seed {seed}: {entry:?}");
+            }
+        }
+    }
+}
