@@ -107,17 +107,14 @@ pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> 
     stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
 }
 
-/// Groups stays by the inside endpoint that they name. For ICMP an endpoint is an address: its query
-/// id is not a port, and alerts do not show it.
+/// Groups stays by the inside endpoint that they name.
 pub(crate) fn distinct<'k>(site: &Site, outside_realm: &Realm, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
     let mut groups: BTreeMap<(Realm, Option<Endpoint>), Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {
         let session = stay.records[0];
         let ended = session.translation.inside.is_none();
         let realm = if ended { outside_realm.clone() } else { inside_realm(site, session) };
-        let port = |at: Endpoint| at.port.filter(|_| session.translation.protocol.has_ports());
-        let key = session.translation.inside.map(|inside| Endpoint { ip: inside.ip, port: port(inside) });
-        groups.entry((realm, key)).or_default().push(stay);
+        groups.entry((realm, session.translation.inside)).or_default().push(stay);
     }
     groups.into_iter().map(|((realm, _), stays)| candidate(realm, stays)).collect()
 }
@@ -126,20 +123,14 @@ fn inside_realm(site: &Site, session: &Session) -> Realm {
     session.inside_realm.clone().unwrap_or_else(|| site.gateway(session.gateway).inside_realm.clone())
 }
 
-fn candidate<'k>(realm: Realm, stays: Vec<Stay<'k>>) -> Candidate<'k> {
+fn candidate(realm: Realm, stays: Vec<Stay<'_>>) -> Candidate<'_> {
     let first = stays[0].records[0];
     let translation = first.translation;
-    let all = |of: fn(&Session) -> Option<Endpoint>| {
-        let mut seen = stays.iter().map(|stay| of(stay.records[0]));
-        let one = seen.next().flatten();
-        // Several ICMP query ids of one host: the address stands, the id does not.
-        if seen.all(|other| other == one) { one } else { one.map(|at| Endpoint { ip: at.ip, port: None }) }
-    };
     Candidate {
         gateway: first.gateway,
-        inside: all(|s| s.translation.inside),
-        inside_remote: all(|s| s.translation.inside_remote),
-        outside: all(|s| Some(s.translation.outside)).unwrap_or(translation.outside),
+        inside: translation.inside,
+        inside_remote: translation.inside_remote,
+        outside: translation.outside,
         remote: translation.remote,
         role: translation.role,
         certainty: Certainty::Likely,
@@ -183,7 +174,11 @@ fn certainty<'k>(
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
     let all_arrived = site.declared && translators.iter().all(|t| is_complete(site, t.gateway, at));
-    let alone = candidates.len() == 1;
+    let has_ports = leg.protocol.has_ports();
+    // For ICMP an endpoint is an address: alerts do not show its query id.
+    let place =
+        |c: &Candidate<'_>| (c.realm.clone(), c.inside.map(|at| (at.ip, at.port.filter(|_| has_ports))));
+    let alone = candidates.iter().all(|candidate| place(candidate) == place(&candidates[0]));
     move |candidate| {
         let proven = full_key && only_translator && candidate.is_proven(at);
         let nothing_missing = alone && all_arrived && !candidate.is_bridged(at);

@@ -247,6 +247,30 @@ fn joined(outer: &Way, inner: Way) -> Way {
     }
 }
 
+impl Way {
+    /// Takes in another way to the same place: both prove it.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        let common = |a: &mut Option<u16>, b: Option<u16>| *a = a.filter(|port| Some(*port) == b);
+        common(&mut self.place.port, other.place.port);
+        self.certainty = self.certainty.max(other.certainty);
+        self.settled &= other.settled;
+        self.reach = self.reach.hull(other.reach);
+        for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
+            common(&mut hop.outside.port, more.outside.port);
+            if let (Some(inside), Some(more)) = (&mut hop.inside, &more.inside) {
+                common(&mut inside.port, more.port);
+            }
+            if let (Some(session), Some(more)) = (&mut hop.session, &more.session) {
+                session.start = session.start.min(more.start);
+                session.end = session.end.max(more.end);
+            }
+            hop.evidence.extend(more.evidence.iter().cloned());
+            hop.evidence.sort();
+            hop.evidence.dedup();
+        }
+    }
+}
+
 /// Every line that shows the session, ordered by source.
 fn evidence(site: &Site, candidate: &Candidate<'_>) -> Vec<Proof> {
     let records = candidate.stays.iter().flat_map(|stay| &stay.records);
