@@ -76,7 +76,8 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, &translators, inquiry)?));
     }
-    let settled = translators_settled(site, leg) && candidates.iter().all(Candidate::is_bounded);
+    let settled =
+        translators_settled(site, leg) && candidates.iter().all(|candidate| candidate.is_bounded(site));
     let sure = certainty(site, leg, &translators, &candidates, settled);
     for candidate in &mut candidates {
         candidate.certainty = sure(candidate);
@@ -150,10 +151,13 @@ impl Candidate<'_> {
         self.stays.iter().all(|stay| stay.is_gap(at))
     }
 
-    /// Whether somebody saw it end, or somebody else take over: else a record that is still due may
-    /// show that it was over before.
-    fn is_bounded(&self) -> bool {
-        self.stays.iter().all(|stay| stay.end.to() != LogTime::FOREVER)
+    /// Whether no record is due that would bound it more closely: somebody saw it end, or somebody
+    /// else take over, and all that tells of its start has come.
+    fn is_bounded(&self, site: &Site) -> bool {
+        let heard = |record: &&Session| {
+            record.log().is_none_or(|log| record.start.to() <= site.log(log).coverage.watermark())
+        };
+        self.stays.iter().all(|stay| stay.end.to() != LogTime::FOREVER && stay.records.iter().all(heard))
     }
 
     fn logs(&self) -> impl Iterator<Item = LogIx> {

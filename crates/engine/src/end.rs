@@ -155,7 +155,9 @@ fn settle(
         Seen::Ways(ways) => {
             let settled = ways.iter().all(|way| way.settled);
             let end = behind(alert, untraced(Reason::EndedAtGateway), ways, inquiry)?;
-            let is_final = settled || end.certainty == Some(Certainty::Certain);
+            // A chain that stopped half-way is certain as far as it goes, and may still go further.
+            let proven = end.status == Status::Traced && end.certainty == Some(Certainty::Certain);
+            let is_final = settled || proven;
             Settled { end: EndTrace::Masked(Box::new(end)), is_final }
         }
     })

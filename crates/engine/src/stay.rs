@@ -70,15 +70,9 @@ pub(crate) fn stays<'k>(site: &Site, sessions: &[&'k Session]) -> Vec<Stay<'k>> 
 
 fn stay<'k>(site: &Site, session: &'k Session, all: &[&Session]) -> Stay<'k> {
     let bound = session.log().map_or(site.clock_bound, |log| site.log(log).clock_bound);
-    let end = match next_holder(session, all) {
-        Some(next) if session.end.to() == LogTime::FOREVER => {
-            let latest = next.start.to().max(session.end.from());
-            Span::between(session.end.from(), latest)
-        }
-        _ => session.end,
-    };
+    let (start, end) = (start(session, all), end(session, all));
     Stay {
-        start: session.start.widened(bound),
+        start: start.widened(bound),
         end: end.widened(bound),
         proven: session.proven.and_then(|proven| proven.narrowed(bound)),
         gaps: Vec::new(),
@@ -86,14 +80,31 @@ fn stay<'k>(site: &Site, session: &'k Session, all: &[&Session]) -> Stay<'k> {
     }
 }
 
-/// The next session of the same translated tuple in the same log, so by the same clock: a NAT gives
-/// a tuple to one holder at a time.
-fn next_holder<'k>(session: &Session, all: &[&'k Session]) -> Option<&'k Session> {
-    all.iter()
-        .copied()
-        .filter(|other| other.rivals(session) && other.log() == session.log())
-        .filter(|other| other.start.from() > session.start.from())
-        .min_by_key(|other| other.start)
+/// Its rivals in the same log, so by the same clock: a NAT gives a tuple to one holder at a time.
+fn rivals<'k>(session: &'k Session, all: &[&'k Session]) -> impl Iterator<Item = &'k Session> {
+    all.iter().copied().filter(|other| other.rivals(session) && other.log() == session.log())
+}
+
+/// When it began; where nobody saw it, not before the holder before it was last there.
+fn start(session: &Session, all: &[&Session]) -> Span {
+    if session.start.from() != LogTime::BEGINNING {
+        return session.start;
+    }
+    let before =
+        rivals(session, all).map(|other| other.end.from()).filter(|there| *there < session.start.to());
+    Span::between(before.max().unwrap_or(LogTime::BEGINNING), session.start.to())
+}
+
+/// When its last packet was possible; where nobody saw it end, not after the next holder began.
+fn end(session: &Session, all: &[&Session]) -> Span {
+    if session.end.to() != LogTime::FOREVER {
+        return session.end;
+    }
+    let after = rivals(session, all).filter(|other| other.start.from() > session.start.from());
+    match after.min_by_key(|other| other.start) {
+        Some(next) => Span::between(session.end.from(), next.start.to().max(session.end.from())),
+        None => session.end,
+    }
 }
 
 /// Makes one stay of those that several logs of a gateway tell of one session: each log's edges

@@ -114,26 +114,31 @@ impl Memory {
         Box::new(places.map(|&place| &self.sessions[place]))
     }
 
-    /// What bounds `session` more closely than itself: the next session of its rivals where nobody
-    /// saw it end, and what other logs tell of it.
+    /// What bounds `session` more closely than itself: its rivals before and after it where nobody saw
+    /// it begin or end, and what other logs tell of it.
     fn bounding<'k>(&'k self, session: &Session) -> Vec<&'k Session> {
         let outside = session.translation.outside;
         let places = self.by_outside.get(&(session.gateway, outside.ip, outside.port)).into_iter().flatten();
         let same_tuple: Vec<&Session> =
             places.map(|&place| &self.sessions[place]).filter(|other| other.same_tuple(session)).collect();
-        let next = same_tuple
-            .iter()
-            .copied()
-            .filter(|other| session.end.to() == LogTime::FOREVER && other.rivals(session))
-            .filter(|other| other.log() == session.log())
-            .filter(|other| other.start.from() > session.start.from())
+        let rivals = || {
+            let in_its_log = |other: &&&Session| other.rivals(session) && other.log() == session.log();
+            same_tuple.iter().filter(in_its_log).copied()
+        };
+        let before = rivals()
+            .filter(|other| {
+                session.start.from() == LogTime::BEGINNING && other.end.from() < session.start.to()
+            })
+            .max_by_key(|other| (other.end.from(), *other));
+        let after = rivals()
+            .filter(|other| session.end.to() == LogTime::FOREVER && other.start.from() > session.start.from())
             .min_by_key(|other| (other.start, *other));
         let told_elsewhere = same_tuple.iter().copied().filter(|other| {
             other.log() != session.log()
                 && other.translation == session.translation
                 && other.reach().touches(session.reach())
         });
-        next.into_iter().chain(told_elsewhere).collect()
+        before.into_iter().chain(after).chain(told_elsewhere).collect()
     }
 }
 
