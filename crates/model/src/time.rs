@@ -20,8 +20,9 @@ impl LogTime {
     pub const BEGINNING: Self = Self(i64::MIN);
     /// After everything: the end of something that is still going on.
     pub const FOREVER: Self = Self(i64::MAX);
-    /// The last microsecond of the year 9999, the largest time a log may carry.
-    const LATEST_US: i64 = 253_402_300_799_999_999;
+    /// The largest time a log may carry: 9999-12-30T22:00:00Z, the last that prints with a four-digit
+    /// year in every zone.
+    const LATEST_US: i64 = 253_402_207_200_000_000;
 
     /// From microseconds since the Unix epoch; `None` before 1970 and after 9999.
     #[must_use]
@@ -241,6 +242,7 @@ mod tests {
         assert!("2026-11-22T18:57:52.3+0800".parse::<LogTime>().is_ok());
         assert_eq!(LogTime::from_unix_seconds(-1), None);
         assert_eq!(LogTime::from_unix_seconds(i64::MAX), None);
+        assert_eq!(LogTime(LogTime::LATEST_US).to_string(), "9999-12-30T22:00:00Z");
     }
 
     #[test]

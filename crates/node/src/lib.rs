@@ -1,1 +1,93 @@
-//! Empty for now.
+//! Runs around the engine: files in, traces out.
+//!
+//! [`Knowledge::learn`] reads the inventory, the session logs and the process records; what it knows
+//! answers the engine's questions. [`batch::trace_alerts`] then streams alerts past it, and
+//! [`lookup`](lookup::lookup) answers for one endpoint. Nothing here decides what a trace is.
+//!
+//! Invariant: an alert's bytes are written out exactly as they were read, with the trace beside them.
+//! Invariant: inputs are read in order of name, so that the order in which they are given cannot matter.
+
+pub mod batch;
+mod ingest;
+mod knowledge;
+pub mod lookup;
+mod plan;
+mod processes;
+mod progress;
+mod skips;
+mod summary;
+
+pub use knowledge::{Knowledge, SourceReport, Unread};
+pub use plan::{SessionsArg, Sources};
+pub use progress::{Progress, Silent};
+pub use skips::{Skip, Skips};
+pub use summary::{GatewayCount, Summary};
+
+use unmasq_io::{inventory::InventoryError, source::ExpandError};
+
+/// Why a run could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// An input that was named is not there.
+    #[error("cannot read what `{asked}` names")]
+    Expand {
+        /// What was asked for.
+        asked: String,
+        /// Why.
+        source: ExpandError,
+    },
+    /// The inventory cannot be used.
+    #[error("cannot use the inventory")]
+    Inventory(#[source] InventoryError),
+    /// Nobody can tell what is in a file.
+    #[error("cannot tell which format `{file}` is in{}", listed(.candidates))]
+    UnknownFormat {
+        /// The file.
+        file: String,
+        /// Formats that some of its lines fit, with the share in percent.
+        candidates: Vec<String>,
+        /// What to try.
+        hint: String,
+    },
+    /// A log's times carry no zone.
+    #[error("`{file}`, line {line}, has times without a zone")]
+    NeedsZone {
+        /// The file.
+        file: String,
+        /// The first such line.
+        line: u64,
+    },
+    /// An alert has a member with the trace's name that is not ours.
+    #[error("`{file}`, line {line}, already has a member `{field}` that is not a trace of ours")]
+    ForeignField {
+        /// The file.
+        file: String,
+        /// The line.
+        line: u64,
+        /// The member's name.
+        field: String,
+    },
+    /// The answers could not be written.
+    #[error("cannot write the traced alerts")]
+    Write(#[source] std::io::Error),
+}
+
+fn listed(candidates: &[String]) -> String {
+    if candidates.is_empty() { String::new() } else { format!(": it may be {}", candidates.join(" or ")) }
+}
+
+impl NodeError {
+    /// What to try, if anything helps in general.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Expand { source, .. } => Some(source.hint()),
+            Self::UnknownFormat { hint, .. } => Some(hint.clone()),
+            Self::NeedsZone { .. } => Some(
+                "say which zone is meant: --tz Asia/Shanghai, or \"tz\" of this log in the inventory".into(),
+            ),
+            Self::ForeignField { .. } => Some("choose another name for ours, such as --field unmasq".into()),
+            Self::Inventory(_) | Self::Write(_) => None,
+        }
+    }
+}

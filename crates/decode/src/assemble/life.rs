@@ -125,16 +125,15 @@ impl<'a> Life<'a> {
 
     /// Over which span nobody else can have held the tuple, whatever lines were lost.
     ///
-    /// `NEW` and `DESTROY` may be of two lives joined, so only what holds for both is proven.
+    /// `NEW` and `DESTROY` may be of two lives joined, so only what holds for either reading is
+    /// proven. Not even a `NEW` within the second that `started` means is sure to be this life's:
+    /// resets and full tables free a tuple at once, and the same id can be back within the second.
     fn proven(&self) -> Option<Span> {
         let destroy = self.destroy?;
         match (believable(destroy), destroy.stopped, destroy.lasted, self.new) {
-            (Some(started), stopped, lasted, new) => {
-                // The `NEW` of this very entry knows its start to the microsecond.
-                let within = |at: &LogTime| started.widened(NEW_LAG).contains(Span::at(*at));
-                let from = new.map(|new| new.at).filter(within).unwrap_or(started.to());
+            (Some(started), stopped, lasted, _) => {
                 let lived = lasted.map(|lasted| started.from().plus(lasted));
-                Span::new(from, stopped.map(Span::from).or(lived)?.min(destroy.at)).ok()
+                Span::new(started.to(), stopped.map(Span::from).or(lived)?.min(destroy.at)).ok()
             }
             (None, _, Some(lasted), Some(new)) => Span::new(
                 destroy.at.minus(lasted).plus(CUT_OFF),

@@ -182,11 +182,12 @@ fn kernel_times_prove_the_life_that_they_are_about() {
         lasted: secs(8),
         ..event(Destroy, 20_000)
     };
-    let with_new = |at| of(Protocol::UDP, &[event(New, at), destroy.clone()]);
-    assert_eq!(with_new(300)[0].proven, Some(span(300, 9_000)));
-    assert_eq!(one(std::slice::from_ref(&destroy)).proven, Some(Span::between(second(0).to(), ms(9_000))));
+    let proven = Some(Span::between(second(0).to(), ms(9_000)));
+    assert_eq!(one(std::slice::from_ref(&destroy)).proven, proven);
+    // The `NEW` may be of an earlier life in the same second.
+    assert_eq!(one(&[event(New, 300), destroy.clone()]).proven, proven);
     let only_lasted = Event { stopped: None, ..destroy.clone() };
-    assert_eq!(one(&[event(New, 300), only_lasted]).proven, Some(span(300, 8_000)));
+    assert_eq!(one(&[event(New, 300), only_lasted]).proven, Some(Span::between(second(0).to(), ms(8_000))));
     let only_started = Event { stopped: None, lasted: None, ..destroy };
     assert_eq!(one(&[event(New, 300), only_started]).proven, None);
 }
@@ -289,7 +290,7 @@ fn any_time() -> impl Strategy<Value = LogTime> {
     prop_oneof![
         8 => (0..200_000_i64).prop_map(ms),
         1 => Just(LogTime::from_unix_us(0).unwrap()),
-        1 => Just(LogTime::from_unix_us(253_402_300_799_999_999).unwrap()),
+        1 => Just(LogTime::from_unix_us(253_402_207_200_000_000).unwrap()),
     ]
 }
 

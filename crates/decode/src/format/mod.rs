@@ -1,6 +1,7 @@
 //! The session-log formats, one file each; adding one is a file here, a line in [`Format`] and a
 //! corpus folder.
 
+mod alibaba_nat;
 mod conntrack;
 mod detect;
 
@@ -13,6 +14,10 @@ use std::{fmt, str::FromStr, time::Duration};
 /// A form that a session log can be written in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Format {
+    /// Alibaba Cloud's NAT gateway session log as JSON lines.
+    AlibabaNat,
+    /// The same as CSV with a header row.
+    AlibabaNatCsv,
     /// `conntrack -E` event text.
     ConntrackText,
 }
@@ -46,12 +51,14 @@ pub struct UnknownFormat(pub String);
 
 impl Format {
     /// Every format, in order of name.
-    pub const ALL: [Self; 1] = [Self::ConntrackText];
+    pub const ALL: [Self; 3] = [Self::AlibabaNat, Self::AlibabaNatCsv, Self::ConntrackText];
 
     /// The name that the command line, inventories and documents use.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::AlibabaNat => "alibaba-nat",
+            Self::AlibabaNatCsv => "alibaba-nat-csv",
             Self::ConntrackText => "conntrack-text",
         }
     }
@@ -60,6 +67,7 @@ impl Format {
     #[must_use]
     pub const fn traits(self) -> FormatTraits {
         match self {
+            Self::AlibabaNat | Self::AlibabaNatCsv => alibaba_nat::TRAITS,
             Self::ConntrackText => conntrack::TRAITS,
         }
     }
@@ -69,6 +77,8 @@ impl Format {
     #[must_use]
     pub fn decoder(self, zone: Option<TimeZone>) -> Box<dyn Decoder> {
         match self {
+            Self::AlibabaNat => Box::new(alibaba_nat::JsonDecoder::new(zone)),
+            Self::AlibabaNatCsv => Box::new(alibaba_nat::CsvDecoder::new(zone)),
             Self::ConntrackText => Box::new(conntrack::ConntrackText::new(zone)),
         }
     }

@@ -1,0 +1,163 @@
+//! Holds what comes out of every case of the corpus to its `expected.jsonl`.
+//!
+//! One line per session, in order, and then one per frame that cannot be read. After a change that is
+//! meant, `UNMASQ_ACCEPT=1 cargo test` writes the files anew; the difference belongs in the commit.
+
+use crate::corpus::{Case, cases};
+use serde::Serialize;
+use std::{fs, sync::Arc};
+use unmasq_decode::{Sighting, assemble, detect};
+use unmasq_model::{
+    Endpoint, Evidence, GatewayIx, GatewayName, LogIx, LogTime, Protocol, Realm, Role, Session, Span,
+};
+
+#[test]
+fn every_case_reads_as_expected() {
+    let accept = std::env::var_os("UNMASQ_ACCEPT").is_some();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let expected = case.folder.join("expected.jsonl");
+        let told = Reading::of(&case).told();
+        if accept {
+            fs::write(&expected, &told).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if told != expected {
+            wrong.push(format!("{}\n{}", case.name(), first_difference(&expected, &told)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nIf this is meant: UNMASQ_ACCEPT=1", wrong.join("\n"));
+}
+
+#[test]
+fn every_case_is_detected_as_its_format() {
+    for case in cases() {
+        let best = detect(&case.input).first().map(|guess| guess.format);
+        assert_eq!(best, Some(case.format), "{}", case.name());
+    }
+}
+
+#[test]
+fn every_case_says_what_it_is_about() {
+    for case in cases() {
+        assert!(case.folder.join("README.md").exists(), "{} has no README.md", case.name());
+    }
+}
+
+/// What was read of one case.
+struct Reading {
+    /// The gateways that records name themselves, by index from 1; 0 is the log's own.
+    gateways: Vec<GatewayName>,
+    sessions: Vec<Session>,
+    unreadable: Vec<UnreadableLine>,
+}
+
+impl Reading {
+    fn of(case: &Case) -> Self {
+        let mut decoder = case.format.decoder(case.zone.clone());
+        let mut gateways: Vec<GatewayName> = Vec::new();
+        let (mut sightings, mut unreadable) = (Vec::new(), Vec::new());
+        for (frame, line) in case.input.split(|&byte| byte == b'\n').zip(1..) {
+            let frame = frame.strip_suffix(b"\r").unwrap_or(frame);
+            let mut records = Vec::new();
+            if frame.is_empty() {
+                continue;
+            }
+            if let Err(why) = decoder.decode(frame, &mut records) {
+                unreadable.push(UnreadableLine { line, unreadable: why.to_string() });
+            }
+            for record in records {
+                let gateway = record.gateway.as_ref().map_or(0, |name| index_of(&mut gateways, name) + 1);
+                let gateway = GatewayIx(u32::try_from(gateway).unwrap());
+                let text = Arc::from(String::from_utf8_lossy(frame));
+                let evidence = Evidence { log: LogIx(0), file: 0, line, record: text };
+                sightings.push(Sighting { gateway, evidence, record });
+            }
+        }
+        Self { gateways, sessions: assemble(sightings), unreadable }
+    }
+
+    fn told(&self) -> String {
+        let sessions = self.sessions.iter().map(|session| json(&self.session_line(session)));
+        let unreadable = self.unreadable.iter().map(json);
+        sessions.chain(unreadable).collect()
+    }
+
+    fn session_line<'a>(&'a self, session: &'a Session) -> SessionLine<'a> {
+        let t = session.translation;
+        let named = usize::try_from(session.gateway.0).unwrap().checked_sub(1);
+        SessionLine {
+            gateway: named.map(|ix| &self.gateways[ix]),
+            protocol: t.protocol,
+            role: t.role,
+            outside: t.outside.to_string(),
+            remote: t.remote.to_string(),
+            inside: t.inside.map(told_endpoint),
+            inside_remote: t.inside_remote.map(told_endpoint),
+            inside_realm: session.inside_realm.as_ref(),
+            start: edges(session.start),
+            end: edges(session.end),
+            proven: session.proven.map(edges),
+            lines: session.evidence.iter().map(|evidence| evidence.line).collect(),
+        }
+    }
+}
+
+/// A session in our words; an edge that nobody knows is `null`.
+#[derive(Serialize)]
+struct SessionLine<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<&'a GatewayName>,
+    protocol: Protocol,
+    role: Role,
+    outside: String,
+    remote: String,
+    inside: Option<String>,
+    inside_remote: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inside_realm: Option<&'a Realm>,
+    start: [LogTime; 2],
+    end: [LogTime; 2],
+    proven: Option<[LogTime; 2]>,
+    lines: Vec<u64>,
+}
+
+#[derive(Serialize)]
+struct UnreadableLine {
+    line: u64,
+    unreadable: String,
+}
+
+fn told_endpoint(endpoint: Endpoint) -> String {
+    endpoint.to_string()
+}
+
+fn edges(span: Span) -> [LogTime; 2] {
+    [span.from(), span.to()]
+}
+
+fn json(line: &impl Serialize) -> String {
+    serde_json::to_string(line).unwrap() + "\n"
+}
+
+fn index_of(names: &mut Vec<GatewayName>, name: &GatewayName) -> usize {
+    names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.clone());
+        names.len() - 1
+    })
+}
+
+fn first_difference(expected: &str, told: &str) -> String {
+    let (mut one, mut other) = (expected.lines(), told.lines());
+    for number in 1_u32.. {
+        match (one.next(), other.next()) {
+            (None, None) => break,
+            (one, other) if one == other => {}
+            (one, other) => {
+                let or_end = |line: Option<&str>| line.unwrap_or("(end)").to_owned();
+                return format!("  line {number}\n  expected {}\n  told     {}", or_end(one), or_end(other));
+            }
+        }
+    }
+    "  they differ in line ends".to_owned()
+}

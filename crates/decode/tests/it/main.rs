@@ -1,0 +1,7 @@
+//! One binary for all integration tests of the decode crate: it links once.
+
+mod corpus;
+mod fuzz_corpus;
+mod golden;
+mod loss;
+mod mutations;

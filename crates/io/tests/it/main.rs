@@ -1,0 +1,4 @@
+//! Reading real files, as one test binary.
+
+mod inventory;
+mod source;

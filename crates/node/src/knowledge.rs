@@ -1,0 +1,191 @@
+//! Everything that a run knows: the site, and the memory that answers questions about it.
+
+use crate::{
+    NodeError, Progress, Skips,
+    ingest::{Ingested, ingest},
+    plan::{self, LogPlan, Sources},
+    processes,
+};
+use std::error::Error;
+use unmasq_engine::settle;
+use unmasq_index::Memory;
+use unmasq_io::{
+    inventory::{self, Inventory},
+    source::{ExpandError, ReadError},
+};
+use unmasq_model::{Alert, GatewayName, Site, SourceName, Span, Trace};
+
+/// What is known, and how it was learned.
+#[derive(Debug)]
+pub struct Knowledge {
+    /// The site, with what its logs showed.
+    pub site: Site,
+    /// What answers the engine's questions.
+    pub memory: Memory,
+    /// What was read.
+    pub sources: Vec<SourceReport>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// What in the inventory may be a slip.
+    pub warnings: Vec<String>,
+}
+
+/// What became of one source.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SourceReport {
+    /// What evidence calls it.
+    pub name: SourceName,
+    /// The gateway that wrote it, for a session log.
+    pub gateway: Option<GatewayName>,
+    /// Its format's name.
+    pub format: String,
+    /// How the format was found.
+    pub how: String,
+    /// How many files it is in.
+    pub files: usize,
+    /// How many lines were looked at.
+    pub lines: u64,
+    /// How many records they held.
+    pub records: u64,
+    /// How many sessions the records made.
+    pub sessions: u64,
+    /// What could not be read.
+    pub skips: Skips,
+    /// From the earliest to the latest moment of which it tells.
+    pub told: Option<Span>,
+}
+
+/// An input that could not be read, or not to its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unread {
+    /// What happened, to which input, and why.
+    pub what: String,
+    /// What to try.
+    pub hint: Option<String>,
+    /// Whether something is missing that the user counted on.
+    pub is_loss: bool,
+}
+
+impl Knowledge {
+    /// Reads everything that `sources` names.
+    ///
+    /// # Errors
+    /// When the inventory cannot be used, the format of a named file cannot be told, or a log's times
+    /// need a zone. A missing or broken file is no error: it is reported, and the rest goes on.
+    pub fn learn(sources: &Sources, progress: &dyn Progress) -> Result<Self, NodeError> {
+        let inventory =
+            sources.inventory.as_deref().map(inventory::load).transpose().map_err(NodeError::Inventory)?;
+        let mut unread = Vec::new();
+        let mut plans = plan::logs(sources, inventory.as_ref(), &mut unread)?;
+        let (mut site, warnings) = match inventory {
+            Some(Inventory { site, warnings, .. }) => {
+                (site, warnings.iter().map(ToString::to_string).collect())
+            }
+            None => (Site::undeclared(), Vec::new()),
+        };
+        site.clock_bound = sources.clock_bound.unwrap_or(site.clock_bound);
+        if let Some(realm) = &sources.sensor_realm {
+            site.sensor_realm = realm.clone();
+        }
+        let mut knowledge = Self { site, memory: Memory::default(), sources: Vec::new(), unread, warnings };
+        for tenure in &knowledge.site.tenures {
+            knowledge.memory.insert_tenure(tenure.clone());
+        }
+        for plan in &mut plans {
+            knowledge.read_log(plan, progress)?;
+        }
+        let Self { memory, sources: reports, unread, .. } = &mut knowledge;
+        processes::read(&sources.processes, memory, reports, unread, progress);
+        Ok(knowledge)
+    }
+
+    fn read_log(&mut self, plan: &mut LogPlan, progress: &dyn Progress) -> Result<(), NodeError> {
+        let Ingested { sessions, report } = ingest(plan, &mut self.site, &mut self.unread, progress)?;
+        for session in sessions {
+            self.memory.insert(session);
+        }
+        self.sources.push(report);
+        Ok(())
+    }
+
+    /// What one alert means.
+    #[must_use]
+    pub fn trace(&self, alert: &Alert) -> Trace {
+        settle(alert, &self.site, |question| self.memory.answer(question))
+    }
+}
+
+impl SourceReport {
+    pub(crate) fn of(plan: &LogPlan) -> Self {
+        Self {
+            gateway: Some(plan.gateway.clone()),
+            files: plan.files.len(),
+            ..Self::named(plan.name.clone(), plan.format.name(), &plan.how)
+        }
+    }
+
+    pub(crate) fn named(name: SourceName, format: &str, how: &str) -> Self {
+        Self {
+            name,
+            gateway: None,
+            format: format.to_owned(),
+            how: how.to_owned(),
+            files: 1,
+            lines: 0,
+            records: 0,
+            sessions: 0,
+            skips: Skips::default(),
+            told: None,
+        }
+    }
+}
+
+impl Unread {
+    pub(crate) fn missing(asked: &str, error: &ExpandError) -> Self {
+        Self { what: format!("{asked}: {}", chain(error)), hint: Some(error.hint()), is_loss: true }
+    }
+
+    pub(crate) fn unreadable(error: &ReadError) -> Self {
+        Self { what: chain(error), hint: Some(error.hint()), is_loss: true }
+    }
+
+    pub(crate) fn not_readable_yet(name: &SourceName, format: &str) -> Self {
+        let what = format!("{name}: the form `{format}` cannot be read by this version; left out");
+        Self { what, hint: None, is_loss: false }
+    }
+
+    pub(crate) fn empty(file: &str) -> Self {
+        Self {
+            what: format!("{file}: it is empty"),
+            hint: Some("check that its writer runs".into()),
+            is_loss: true,
+        }
+    }
+
+    pub(crate) fn no_alerts(file: &str) -> Self {
+        Self {
+            what: format!("{file}: no alerts of a form that is known; left out"),
+            hint: None,
+            is_loss: false,
+        }
+    }
+
+    pub(crate) fn no_session_log(file: &str) -> Self {
+        Self {
+            what: format!("{file}: not a session log that can be read; left out"),
+            hint: None,
+            is_loss: false,
+        }
+    }
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

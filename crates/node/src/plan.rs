@@ -1,0 +1,260 @@
+//! What will be read: which files make one log, in which format, of which gateway.
+
+use crate::{NodeError, Unread};
+use jiff::tz::TimeZone;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use unmasq_decode::{Format, ProcessFormat, alert};
+use unmasq_io::{
+    inventory::{Inventory, LogFile},
+    source::{Found, Input, Location, Meter, Origin, SAMPLE_BYTES, expand, expand_in, families, open},
+};
+use unmasq_model::{GatewayName, LogTime, Realm, SourceName};
+
+/// Everything that a run may know of: the inventory, and the files.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The site's description.
+    pub inventory: Option<PathBuf>,
+    /// Session logs; if there are none, those that the inventory names.
+    pub sessions: Vec<SessionsArg>,
+    /// Process records.
+    pub processes: Vec<String>,
+    /// For times that carry no zone.
+    pub zone: Option<TimeZone>,
+    /// How far clocks may be from the sensor's, where the inventory does not say.
+    pub clock_bound: Option<Duration>,
+    /// The realm in which the sensor listens, where the inventory's is not meant.
+    pub sensor_realm: Option<Realm>,
+}
+
+/// Session logs as somebody typed them: `PATH` or `FORMAT:PATH`, where `PATH` may be a folder, a
+/// pattern or `-`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionsArg {
+    /// The format, if it was said.
+    pub format: Option<Format>,
+    /// The path, folder or pattern.
+    pub path: String,
+}
+
+impl From<&str> for SessionsArg {
+    fn from(text: &str) -> Self {
+        match text.split_once(':').map(|(format, path)| (format.parse::<Format>(), path)) {
+            Some((Ok(format), path)) => Self { format: Some(format), path: path.into() },
+            _ => Self { format: None, path: text.into() },
+        }
+    }
+}
+
+/// One log that will be read.
+pub(crate) struct LogPlan {
+    pub(crate) name: SourceName,
+    pub(crate) gateway: GatewayName,
+    pub(crate) files: Vec<Found>,
+    pub(crate) format: Format,
+    /// How the format was found, for the report.
+    pub(crate) how: String,
+    pub(crate) facts: LogFacts,
+    /// Standard input, if that is the log: it can be opened only once, and telling its format did.
+    pub(crate) opened: Option<Input>,
+}
+
+/// What somebody said about a log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogFacts {
+    pub(crate) zone: Option<TimeZone>,
+    pub(crate) clock_bound: Option<Duration>,
+    pub(crate) since: Option<LogTime>,
+    pub(crate) until: Option<LogTime>,
+    pub(crate) complete: bool,
+}
+
+impl From<&LogFile> for LogFacts {
+    fn from(log: &LogFile) -> Self {
+        Self {
+            zone: log.zone.clone(),
+            clock_bound: log.clock_bound,
+            since: log.since,
+            until: log.until,
+            complete: log.complete,
+        }
+    }
+}
+
+/// The logs to read, in order of name; what cannot be read is reported.
+///
+/// # Errors
+/// When a file that somebody named is in no format that can be told.
+pub(crate) fn logs(
+    sources: &Sources,
+    inventory: Option<&Inventory>,
+    unread: &mut Vec<Unread>,
+) -> Result<Vec<LogPlan>, NodeError> {
+    let mut plans = match inventory {
+        Some(inventory) if sources.sessions.is_empty() => declared(inventory, unread)?,
+        _ => given(&sources.sessions, inventory, unread)?,
+    };
+    for plan in &mut plans {
+        plan.facts.zone = plan.facts.zone.take().or_else(|| sources.zone.clone());
+    }
+    plans.sort_by(|a, b| (&a.name, &a.files[0].location).cmp(&(&b.name, &b.files[0].location)));
+    Ok(plans)
+}
+
+/// The logs that the inventory names, as far as their forms can be read. Files that one key of it
+/// names by a pattern are the pieces of one log if they are called so.
+fn declared(inventory: &Inventory, unread: &mut Vec<Unread>) -> Result<Vec<LogPlan>, NodeError> {
+    let mut by_key: BTreeMap<&str, (&LogFile, Vec<Found>)> = BTreeMap::new();
+    for log in &inventory.logs {
+        match (&log.format, log.format.as_ref().map(|name| name.parse::<Format>())) {
+            (Some(name), Some(Err(_))) => unread.push(Unread::not_readable_yet(&log.name, name)),
+            _ => match expand_in(Path::new(""), &log.path.to_string_lossy()) {
+                Ok(found) => by_key.entry(&log.key).or_insert((log, Vec::new())).1.extend(found),
+                Err(error) => unread.push(Unread::missing(log.name.as_str(), &error)),
+            },
+        }
+    }
+    let mut plans = Vec::new();
+    for (log, found) in by_key.into_values() {
+        for family in families(found) {
+            let format = match log.format.as_ref().map(|name| name.parse::<Format>()) {
+                Some(Ok(format)) => Some(Told { format, how: "the inventory says so".into(), opened: None }),
+                _ => detected(&family.files, unread)?,
+            };
+            let Some(Told { format, how, opened }) = format else { continue };
+            let (name, gateway) = (family.stem.as_str().into(), log.gateway.clone());
+            plans.push(LogPlan {
+                name,
+                gateway,
+                files: family.files,
+                format,
+                how,
+                facts: log.into(),
+                opened,
+            });
+        }
+    }
+    tell_apart(&mut plans);
+    Ok(plans)
+}
+
+/// The logs that were given by hand. One that the inventory names too is that gateway's; any other is
+/// a gateway of its own, called like the file.
+fn given(
+    args: &[SessionsArg],
+    inventory: Option<&Inventory>,
+    unread: &mut Vec<Unread>,
+) -> Result<Vec<LogPlan>, NodeError> {
+    let mut by_format: BTreeMap<Option<Format>, Vec<Found>> = BTreeMap::new();
+    for arg in args {
+        match expand(&arg.path) {
+            Ok(found) => by_format.entry(arg.format).or_default().extend(found),
+            Err(error) => unread.push(Unread::missing(&arg.path, &error)),
+        }
+    }
+    let mut plans = Vec::new();
+    for (format, found) in by_format {
+        for family in families(found) {
+            let format = match format {
+                Some(format) => Some(Told { format, how: "you said so".into(), opened: None }),
+                None => detected(&family.files, unread)?,
+            };
+            let Some(Told { format, how, opened }) = format else { continue };
+            let named = |log: &&LogFile| family.files.iter().any(|found| found.location.name() == log.name);
+            let declared = inventory.into_iter().flat_map(|inventory| &inventory.logs).find(named);
+            plans.push(LogPlan {
+                name: family.stem.as_str().into(),
+                gateway: declared.map_or_else(|| family.stem.as_str().into(), |log| log.gateway.clone()),
+                files: family.files,
+                format,
+                how,
+                facts: declared.map(LogFacts::from).unwrap_or_default(),
+                opened,
+            });
+        }
+    }
+    tell_apart(&mut plans);
+    Ok(plans)
+}
+
+/// Logs of one name in several folders are called by their paths.
+fn tell_apart(plans: &mut [LogPlan]) {
+    let names: Vec<SourceName> = plans.iter().map(|plan| plan.name.clone()).collect();
+    for plan in plans {
+        if names.iter().filter(|name| **name == plan.name).count() > 1 {
+            let path = plan.files[0].location.to_string();
+            if plan.gateway.as_str() == plan.name.as_str() {
+                plan.gateway = path.as_str().into();
+            }
+            plan.name = path.into();
+        }
+    }
+}
+
+/// The format of a log, once somebody or something told it.
+struct Told {
+    format: Format,
+    how: String,
+    opened: Option<Input>,
+}
+
+/// The format of a log by its first file. A file that merely lay in a folder may be something else
+/// and is then left out.
+fn detected(files: &[Found], unread: &mut Vec<Unread>) -> Result<Option<Told>, NodeError> {
+    let mut input = match open(&files[0].location, &Meter::default()) {
+        Ok(input) => input,
+        Err(error) => {
+            unread.push(Unread::unreadable(&error));
+            return Ok(None);
+        }
+    };
+    let file = files[0].location.to_string();
+    let sample = input.sample(SAMPLE_BYTES);
+    if sample.is_empty() {
+        unread.push(Unread::empty(&file));
+        return Ok(None);
+    }
+    let guesses = unmasq_decode::detect(sample);
+    match guesses.as_slice() {
+        [best, rest @ ..]
+            if best.percent >= SURE && rest.iter().all(|other| other.percent * 2 < best.percent) =>
+        {
+            let opened = (files[0].location == Location::Stdin).then_some(input);
+            Ok(Some(Told {
+                format: best.format,
+                how: format!("{} % of its first lines fit", best.percent),
+                opened,
+            }))
+        }
+        _ if files[0].origin == Origin::Searched => {
+            unread.push(Unread::no_session_log(&file));
+            Ok(None)
+        }
+        guesses => Err(NodeError::UnknownFormat {
+            candidates: guesses
+                .iter()
+                .map(|guess| format!("{} ({} %)", guess.format, guess.percent))
+                .collect(),
+            hint: hint(sample, &file),
+            file,
+        }),
+    }
+}
+
+/// A guess is taken if at least this share of the first lines fit, in percent.
+const SURE: u8 = 60;
+
+fn hint(sample: &[u8], file: &str) -> String {
+    if let Some(guess) = alert::detect(sample).first() {
+        return format!("it looks like alerts ({}): give it with --alerts", guess.format);
+    }
+    if !ProcessFormat::detect(sample).is_empty() {
+        return "it looks like process records: give it with --processes".into();
+    }
+    let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+    format!("say which it is: --sessions FORMAT:{file}, where FORMAT is one of {}", names.join(", "))
+}

@@ -1,0 +1,4 @@
+//! Process records.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|log: &[u8]| unmasq_fuzz::decode::process(log));

@@ -1,0 +1,137 @@
+//! Targets of the decode crate. Every byte may lie: nothing panics, nothing hangs, and what comes out
+//! keeps its promises.
+
+use jiff::tz::TimeZone;
+use unmasq_decode::{
+    Format, ProcessFormat, Sighting, SpliceError,
+    alert::{self, AlertFormat, AlertIdentity, AlertIds, Reading},
+    assemble, detect, splice, strip,
+};
+use unmasq_model::{Evidence, GatewayIx, LogIx, Session};
+
+/// What a target does with its bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target by the name of its file and of its corpus.
+pub const ALL: [(&str, Target); 6] = [
+    ("alert", alert),
+    ("alibaba_nat", alibaba_nat),
+    ("alibaba_nat_csv", alibaba_nat_csv),
+    ("conntrack_text", conntrack_text),
+    ("process", process),
+    ("splice", splicing),
+];
+
+/// Alerts in every form that needs no map.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn alert(log: &[u8]) {
+    for guess in alert::detect(log) {
+        assert!((1..=100).contains(&guess.percent), "a guess without a line that fits");
+    }
+    for format in AlertFormat::PRESETS {
+        for line in log.split(|&byte| byte == b'\n') {
+            if let Reading::Alert(facts) = format.read(line) {
+                assert!(facts.at.from() <= facts.at.to() && facts.at.to().is_finite(), "no time");
+                assert!(
+                    facts.protocol.has_ports() || facts.ends.src.port.is_none(),
+                    "a port without a meaning"
+                );
+            }
+        }
+    }
+}
+
+/// The session log of Alibaba Cloud's NAT gateways as JSON lines.
+pub fn alibaba_nat(log: &[u8]) {
+    session_log(Format::AlibabaNat, log);
+}
+
+/// The same as CSV.
+pub fn alibaba_nat_csv(log: &[u8]) {
+    session_log(Format::AlibabaNatCsv, log);
+}
+
+/// Process records.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn process(log: &[u8]) {
+    let _ = ProcessFormat::detect(log);
+    for line in log.split(|&byte| byte == b'\n') {
+        if let Ok(Some(socket)) = ProcessFormat::Unmasq.read(line) {
+            assert!(socket.lived.from().is_finite(), "a socket since ever");
+        }
+    }
+}
+
+/// A trace put into an alert, and taken out again.
+///
+/// # Panics
+/// When a byte is lost.
+pub fn splicing(line: &[u8]) {
+    const TRACE: &str = r#"{"version":1,"alert_id":"x"}"#;
+    let bare = strip(line, "trace");
+    assert_eq!(strip(&bare, "trace"), bare, "stripping twice is not stripping once");
+    match splice(line, "trace", TRACE) {
+        Ok(spliced) => {
+            assert_eq!(strip(&spliced, "trace"), bare, "the alert was altered");
+            assert_eq!(
+                splice(&spliced, "trace", TRACE),
+                Ok(spliced.clone()),
+                "splicing twice is not splicing once"
+            );
+            let id = |line| AlertIds::default().id(&AlertIdentity::default(), line, "trace");
+            assert_eq!(id(line), id(&spliced), "a trace changes the alert's id");
+        }
+        Err(SpliceError::NotAnObject) => assert_eq!(bare, line, "something was taken out of no object"),
+        Err(SpliceError::Foreign) => {}
+    }
+}
+
+/// `conntrack -E` event text.
+pub fn conntrack_text(log: &[u8]) {
+    session_log(Format::ConntrackText, log);
+}
+
+/// Reads a whole log of one format, with and without a zone, and assembles its sessions.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn session_log(format: Format, log: &[u8]) {
+    for guess in detect(log) {
+        assert!((1..=100).contains(&guess.percent), "a guess without a line that fits");
+    }
+    for zone in [None, Some(TimeZone::UTC)] {
+        let sightings = read(format, zone, log);
+        let sessions = assemble(sightings.clone());
+        sessions.iter().for_each(check);
+        assert!(sessions.is_sorted(), "sessions out of order");
+        assert_eq!(sessions.is_empty(), sightings.is_empty(), "sightings came to nothing");
+        let backwards = sightings.into_iter().rev().collect();
+        assert_eq!(sessions, assemble(backwards), "the order of the input shows");
+    }
+}
+
+fn read(format: Format, zone: Option<TimeZone>, log: &[u8]) -> Vec<Sighting> {
+    let mut decoder = format.decoder(zone);
+    let mut sightings = Vec::new();
+    for (frame, line) in log.split(|&byte| byte == b'\n').zip(1..) {
+        let mut records = Vec::new();
+        let read = decoder.decode(frame, &mut records);
+        assert!(read.is_ok() || records.is_empty(), "an unreadable frame left a record behind");
+        sightings.extend(records.into_iter().map(|record| Sighting {
+            gateway: GatewayIx(0),
+            evidence: Evidence { log: LogIx(0), file: 0, line, record: "".into() },
+            record,
+        }));
+    }
+    sightings
+}
+
+fn check(session: &Session) {
+    assert!(session.start.from() <= session.end.to(), "it ends before it starts");
+    assert!(!session.evidence.is_empty(), "nothing proves it");
+    assert!(session.evidence.is_sorted(), "its evidence is out of order");
+}
