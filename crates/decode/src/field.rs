@@ -245,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_printed_is_read_again(us in 0_i64..253_402_300_799_999_999) {
+        fn what_was_printed_is_read_again(us in 0_i64..=253_402_207_200_000_000) {
             let text = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
             prop_assert_eq!(unix_time(&text, Seconds), LogTime::from_unix_us(us).map(Span::at));
         }

@@ -9,8 +9,8 @@ use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site, Translator};
 
 /// What takes the place of a session.
 pub(crate) enum Absence<'k> {
-    /// A declared rule says where it went.
-    Rule { gateway: GatewayIx, rule: &'k DnatRule },
+    /// Declared rules say where it went; several if they changed within the clock bound.
+    Rules(Vec<(GatewayIx, &'k DnatRule)>),
     /// Nothing does.
     Nothing { reason: Reason, matched: Vec<Candidate<'k>> },
 }
@@ -24,10 +24,9 @@ pub(crate) fn explain<'k>(
     let site = inquiry.site();
     let gateways: Vec<GatewayIx> = distinct_gateways(translators);
     if leg.opened_by_us != Some(true) {
-        for &gateway in &gateways {
-            if let Some(rule) = dnat_rule(site, gateway, leg) {
-                return Some(Absence::Rule { gateway, rule });
-            }
+        let rules: Vec<_> = gateways.iter().flat_map(|&gateway| dnat_rules(site, gateway, leg)).collect();
+        if !rules.is_empty() {
+            return Some(Absence::Rules(rules));
         }
     }
     let nothing = |reason| Some(Absence::Nothing { reason, matched: Vec::new() });
@@ -93,13 +92,21 @@ fn distinct_gateways(translators: &[Translator]) -> Vec<GatewayIx> {
     gateways
 }
 
-fn dnat_rule<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Option<&'k DnatRule> {
-    site.gateway(gateway).dnat.iter().flatten().find(|rule| {
-        rule.protocol.is_none_or(|protocol| protocol == leg.protocol)
+/// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment
+/// the first that fits is the one, so a later one with the same span never comes to be asked.
+fn dnat_rules<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Vec<(GatewayIx, &'k DnatRule)> {
+    let during = leg.at.widened(site.widest_clock_bound());
+    let mut rules: Vec<(GatewayIx, &'k DnatRule)> = Vec::new();
+    for rule in site.gateway(gateway).dnat.iter().flatten() {
+        let fits = rule.protocol.is_none_or(|protocol| protocol == leg.protocol)
             && rule.outside.ip == leg.ours.ip
-            && (rule.outside.port.is_none() || rule.outside.port == leg.ours.port)
-            && rule.held.touches(leg.at)
-    })
+            && (rule.outside.port.is_none() || rule.outside.port == leg.ours.port);
+        let shadowed = rules.iter().any(|(_, earlier)| earlier.held.contains(rule.held));
+        if fits && rule.held.touches(during) && !shadowed {
+            rules.push((gateway, rule));
+        }
+    }
+    rules
 }
 
 /// Whether the flow may lie outside the time that every log of these gateways covers.
@@ -114,6 +121,6 @@ fn outside_coverage(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Re
         return Some(Reason::BeforeCollection);
     }
     let heard = logs().any(|log| log.coverage.until != LogTime::BEGINNING);
-    let after = heard && !gateways.iter().any(|&gateway| is_settled(site, gateway, leg.at));
-    after.then_some(Reason::AfterCoverage)
+    let settled = gateways.iter().all(|&gateway| is_settled(site, gateway, leg.at));
+    (heard && !settled).then_some(Reason::AfterCoverage)
 }

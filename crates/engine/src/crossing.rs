@@ -7,8 +7,8 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::IpAddr};
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, LogIx, Protocol, Realm, Reason, Role, Session, SessionsQuestion, Site,
-    Span, Translator,
+    Certainty, Endpoint, GatewayIx, LogIx, LogTime, Protocol, Realm, Reason, Role, Session, SessionsQuestion,
+    Site, Span, Translator,
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
@@ -26,7 +26,7 @@ pub(crate) struct Leg {
     /// Whether the alert says that our end opened the flow.
     pub(crate) opened_by_us: Option<bool>,
     /// When the detector saw the flow begin.
-    pub(crate) flow_start: Option<unmasq_model::LogTime>,
+    pub(crate) flow_start: Option<LogTime>,
 }
 
 /// What became of one crossing.
@@ -76,7 +76,7 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, &translators, inquiry)?));
     }
-    let settled = translators.iter().all(|t| is_settled(site, t.gateway, leg.at));
+    let settled = translators_settled(site, leg) && candidates.iter().all(Candidate::is_bounded);
     let sure = certainty(site, leg, &translators, &candidates, settled);
     for candidate in &mut candidates {
         candidate.certainty = sure(candidate);
@@ -107,17 +107,14 @@ pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> 
     stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
 }
 
-/// Groups stays by the inside endpoint that they name. For ICMP an endpoint is an address: its query
-/// id is not a port, and alerts do not show it.
+/// Groups stays by the inside endpoint that they name.
 pub(crate) fn distinct<'k>(site: &Site, outside_realm: &Realm, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
     let mut groups: BTreeMap<(Realm, Option<Endpoint>), Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {
         let session = stay.records[0];
         let ended = session.translation.inside.is_none();
         let realm = if ended { outside_realm.clone() } else { inside_realm(site, session) };
-        let port = |at: Endpoint| at.port.filter(|_| session.translation.protocol.has_ports());
-        let key = session.translation.inside.map(|inside| Endpoint { ip: inside.ip, port: port(inside) });
-        groups.entry((realm, key)).or_default().push(stay);
+        groups.entry((realm, session.translation.inside)).or_default().push(stay);
     }
     groups.into_iter().map(|((realm, _), stays)| candidate(realm, stays)).collect()
 }
@@ -126,20 +123,14 @@ fn inside_realm(site: &Site, session: &Session) -> Realm {
     session.inside_realm.clone().unwrap_or_else(|| site.gateway(session.gateway).inside_realm.clone())
 }
 
-fn candidate<'k>(realm: Realm, stays: Vec<Stay<'k>>) -> Candidate<'k> {
+fn candidate(realm: Realm, stays: Vec<Stay<'_>>) -> Candidate<'_> {
     let first = stays[0].records[0];
     let translation = first.translation;
-    let all = |of: fn(&Session) -> Option<Endpoint>| {
-        let mut seen = stays.iter().map(|stay| of(stay.records[0]));
-        let one = seen.next().flatten();
-        // Several ICMP query ids of one host: the address stands, the id does not.
-        if seen.all(|other| other == one) { one } else { one.map(|at| Endpoint { ip: at.ip, port: None }) }
-    };
     Candidate {
         gateway: first.gateway,
-        inside: all(|s| s.translation.inside),
-        inside_remote: all(|s| s.translation.inside_remote),
-        outside: all(|s| Some(s.translation.outside)).unwrap_or(translation.outside),
+        inside: translation.inside,
+        inside_remote: translation.inside_remote,
+        outside: translation.outside,
         remote: translation.remote,
         role: translation.role,
         certainty: Certainty::Likely,
@@ -157,6 +148,12 @@ impl Candidate<'_> {
     /// Whether only the records on either side of a silence speak for it.
     fn is_bridged(&self, at: Span) -> bool {
         self.stays.iter().all(|stay| stay.is_gap(at))
+    }
+
+    /// Whether somebody saw it end, or somebody else take over: else a record that is still due may
+    /// show that it was over before.
+    fn is_bounded(&self) -> bool {
+        self.stays.iter().all(|stay| stay.end.to() != LogTime::FOREVER)
     }
 
     fn logs(&self) -> impl Iterator<Item = LogIx> {
@@ -177,7 +174,11 @@ fn certainty<'k>(
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
     let all_arrived = site.declared && translators.iter().all(|t| is_complete(site, t.gateway, at));
-    let alone = candidates.len() == 1;
+    let has_ports = leg.protocol.has_ports();
+    // For ICMP an endpoint is an address: alerts do not show its query id.
+    let place =
+        |c: &Candidate<'_>| (c.realm.clone(), c.inside.map(|at| (at.ip, at.port.filter(|_| has_ports))));
+    let alone = candidates.iter().all(|candidate| place(candidate) == place(&candidates[0]));
     move |candidate| {
         let proven = full_key && only_translator && candidate.is_proven(at);
         let nothing_missing = alone && all_arrived && !candidate.is_bridged(at);
@@ -195,6 +196,13 @@ pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span) -> bool {
         let seen = at.widened(log.clock_bound);
         log.coverage.complete && log.coverage.since <= seen.from() && seen.to() <= log.coverage.until
     })
+}
+
+/// Whether every record about `leg` should have arrived, of every gateway that may have translated it.
+pub(crate) fn translators_settled(site: &Site, leg: &Leg) -> bool {
+    let during = leg.at.widened(site.widest_clock_bound());
+    let translators = site.translators(&leg.realm, leg.ours.ip, during);
+    translators.iter().all(|translator| is_settled(site, translator.gateway, leg.at))
 }
 
 /// Whether every record of this gateway about `at` should have arrived. A gateway without a log has

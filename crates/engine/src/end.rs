@@ -8,7 +8,7 @@ use crate::{
     process,
     way::{Stop, Way, Ways, ways},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use unmasq_model::{
     Alert, AlertId, Certainty, End, GatewayIx, PerEnd, Reason, Role, Status, Trace,
     trace::{self, CANDIDATES_LISTED, Candidate, EndTrace, MaskedEnd, NotMaskedEnd, Owner, Place},
@@ -173,35 +173,49 @@ struct Reached<'k> {
     holder: Option<Named<'k>>,
 }
 
+/// Ways by where they end. For ICMP that is an address: alerts do not show its query id, so several
+/// ids of one host are one answer.
+#[derive(Default)]
+struct Places<'k> {
+    reached: BTreeMap<(Place, usize), Reached<'k>>,
+}
+
+impl<'k> Places<'k> {
+    fn add(&mut self, alert: &Alert, way: &Way, holders: Vec<Named<'k>>) {
+        let mut place = way.place.clone();
+        place.port = place.port.filter(|_| alert.protocol.has_ports());
+        let holders = if holders.is_empty() { vec![None] } else { holders.into_iter().map(Some).collect() };
+        for (number, holder) in holders.into_iter().enumerate() {
+            match self.reached.entry((place.clone(), number)) {
+                Entry::Vacant(free) => {
+                    free.insert(Reached { way: way.clone(), holder });
+                }
+                Entry::Occupied(mut known) => known.get_mut().way.absorb(way),
+            }
+        }
+    }
+}
+
 /// Fills in what is behind a shared address. `None`: ask first.
 fn behind(alert: &Alert, blank: MaskedEnd, ways: Vec<Way>, inquiry: &Inquiry<'_, '_>) -> Option<MaskedEnd> {
-    let mut reached: BTreeMap<(Place, usize), Reached<'_>> = BTreeMap::new();
+    let mut places = Places::default();
     let mut contested = None;
     let mut waiting = false;
     for way in ways {
-        let mut place = way.place.clone();
-        place.port = place.port.filter(|_| alert.protocol.has_ports());
         match identify(&way.place, alert.at, inquiry) {
             None => waiting = true,
-            Some(Identity::Nobody) => {
-                reached.entry((place, 0)).or_insert(Reached { way, holder: None });
-            }
-            Some(Identity::One(holder)) => {
-                reached.entry((place, 0)).or_insert(Reached { way, holder: Some(holder) });
-            }
+            Some(Identity::Nobody) => places.add(alert, &way, Vec::new()),
+            Some(Identity::One(holder)) => places.add(alert, &way, vec![holder]),
             Some(Identity::Several(holders)) => {
                 contested = Some(Reason::ClockBound);
-                for (number, holder) in holders.into_iter().enumerate() {
-                    let way = way.clone();
-                    reached.entry((place.clone(), number)).or_insert(Reached { way, holder: Some(holder) });
-                }
+                places.add(alert, &way, holders);
             }
         }
     }
     if waiting {
         return None;
     }
-    let mut reached: Vec<Reached<'_>> = reached.into_values().collect();
+    let mut reached: Vec<Reached<'_>> = places.reached.into_values().collect();
     if reached.len() == 1 {
         single(alert, blank, reached.remove(0), inquiry)
     } else {

@@ -52,9 +52,10 @@ impl Stay<'_> {
         key(self) == key(other)
     }
 
-    fn rivals(&self, other: &Self) -> bool {
+    /// Whether another inside endpoint held the same tuple.
+    fn contends(&self, other: &Self) -> bool {
         match (self.records.first(), other.records.first()) {
-            (Some(a), Some(b)) => a.rivals(b) && a.translation.inside != b.translation.inside,
+            (Some(a), Some(b)) => a.same_tuple(b) && a.translation.inside != b.translation.inside,
             _ => false,
         }
     }
@@ -141,7 +142,7 @@ fn join_windows<'k>(site: &Site, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
                 let others = stays.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, other)| other);
                 match silence {
                     Some(gap) if !close => {
-                        if others.into_iter().any(|other| other.rivals(stay) && other.touches(gap)) {
+                        if others.into_iter().any(|other| other.contends(stay) && other.touches(gap)) {
                             joined.push(stay.clone());
                             continue;
                         }

@@ -2,7 +2,7 @@
 
 use crate::{
     absence::Absence,
-    crossing::{Candidate, Crossing, Leg, cross},
+    crossing::{Candidate, Crossing, Leg, cross, translators_settled},
     known::Inquiry,
 };
 use std::sync::Arc;
@@ -70,20 +70,29 @@ fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> O
     match cross(leg, inquiry)? {
         Crossing::Unmasked => Some(Ways::Unmasked),
         Crossing::Absent(Absence::Nothing { reason, matched }) => Some(Ways::Nothing { reason, matched }),
-        Crossing::Absent(Absence::Rule { gateway, rule }) => {
-            let step = Step::by_rule(site, leg, gateway, rule);
-            Some(Ways::Remain(onward(leg, step, inquiry, trail)?))
+        Crossing::Absent(Absence::Rules(rules)) => {
+            let steps =
+                rules.iter().map(|(gateway, rule)| Step::by_rule(site, leg, *gateway, rule, rules.len()));
+            all_onward(leg, steps, inquiry, trail)
         }
         Crossing::Remain { candidates, split, settled } => {
             let steps =
                 candidates.iter().map(|candidate| Step::by_session(site, leg, candidate, split, settled));
-            // Every branch is followed before giving up, so that all questions are asked at once.
-            let branches: Vec<Option<Vec<Way>>> =
-                steps.map(|step| onward(leg, step, inquiry, trail)).collect();
-            let ways: Option<Vec<Vec<Way>>> = branches.into_iter().collect();
-            Some(Ways::Remain(ways?.into_iter().flatten().collect()))
+            all_onward(leg, steps, inquiry, trail)
         }
     }
+}
+
+/// Follows every step before giving up, so that all questions are asked at once.
+fn all_onward<'k>(
+    leg: &Leg,
+    steps: impl Iterator<Item = Step>,
+    inquiry: &Inquiry<'_, 'k>,
+    trail: &mut Vec<Place>,
+) -> Option<Ways<'k>> {
+    let branches: Vec<Option<Vec<Way>>> = steps.map(|step| onward(leg, step, inquiry, trail)).collect();
+    let ways: Option<Vec<Vec<Way>>> = branches.into_iter().collect();
+    Some(Ways::Remain(ways?.into_iter().flatten().collect()))
 }
 
 /// One gateway crossed, before asking what lies further inside.
@@ -135,7 +144,7 @@ impl Step {
         Self { way, gateway: candidate.gateway }
     }
 
-    fn by_rule(site: &Site, leg: &Leg, gateway: GatewayIx, rule: &DnatRule) -> Self {
+    fn by_rule(site: &Site, leg: &Leg, gateway: GatewayIx, rule: &DnatRule, rules: usize) -> Self {
         let facts = site.gateway(gateway);
         let inside = Endpoint { ip: rule.inside.ip, port: rule.inside.port.or(leg.ours.port) };
         let place = Place::new(facts.inside_realm.clone(), inside);
@@ -162,8 +171,9 @@ impl Step {
             certainty: Certainty::Likely,
             role: Role::Server,
             reach: leg.at,
-            split: None,
-            settled: true,
+            split: (rules > 1).then_some(Reason::ClockBound),
+            // A record that is still due would speak louder than the rule.
+            settled: translators_settled(site, leg),
             why: format!("the rule {} sends {} there", rule.path, rule.outside).into(),
         };
         Self { way, gateway }
@@ -234,6 +244,30 @@ fn joined(outer: &Way, inner: Way) -> Way {
         settled: outer.settled && inner.settled,
         why: if outer.split.is_some() { outer.why.clone() } else { inner.why },
         ..inner
+    }
+}
+
+impl Way {
+    /// Takes in another way to the same place: both prove it.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        let common = |a: &mut Option<u16>, b: Option<u16>| *a = a.filter(|port| Some(*port) == b);
+        common(&mut self.place.port, other.place.port);
+        self.certainty = self.certainty.max(other.certainty);
+        self.settled &= other.settled;
+        self.reach = self.reach.hull(other.reach);
+        for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
+            common(&mut hop.outside.port, more.outside.port);
+            if let (Some(inside), Some(more)) = (&mut hop.inside, &more.inside) {
+                common(&mut inside.port, more.port);
+            }
+            if let (Some(session), Some(more)) = (&mut hop.session, &more.session) {
+                session.start = session.start.min(more.start);
+                session.end = session.end.max(more.end);
+            }
+            hop.evidence.extend(more.evidence.iter().cloned());
+            hop.evidence.sort();
+            hop.evidence.dedup();
+        }
     }
 }
 

@@ -119,15 +119,16 @@ impl Memory {
     fn bounding<'k>(&'k self, session: &Session) -> Vec<&'k Session> {
         let outside = session.translation.outside;
         let places = self.by_outside.get(&(session.gateway, outside.ip, outside.port)).into_iter().flatten();
-        let rivals: Vec<&Session> =
-            places.map(|&place| &self.sessions[place]).filter(|other| other.rivals(session)).collect();
-        let next = rivals
+        let same_tuple: Vec<&Session> =
+            places.map(|&place| &self.sessions[place]).filter(|other| other.same_tuple(session)).collect();
+        let next = same_tuple
             .iter()
             .copied()
-            .filter(|other| session.end.to() == LogTime::FOREVER && other.log() == session.log())
+            .filter(|other| session.end.to() == LogTime::FOREVER && other.rivals(session))
+            .filter(|other| other.log() == session.log())
             .filter(|other| other.start.from() > session.start.from())
             .min_by_key(|other| (other.start, *other));
-        let told_elsewhere = rivals.iter().copied().filter(|other| {
+        let told_elsewhere = same_tuple.iter().copied().filter(|other| {
             other.log() != session.log()
                 && other.translation == session.translation
                 && other.reach().touches(session.reach())

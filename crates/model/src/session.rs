@@ -71,11 +71,17 @@ impl Session {
         self.evidence.first().map(|evidence| evidence.log)
     }
 
-    /// Whether it has the same gateway and the same translated tuple, so that only one of the two
-    /// can be live at a time.
+    /// Whether it has the same gateway and the same translated tuple.
     #[must_use]
-    pub fn rivals(&self, other: &Self) -> bool {
+    pub fn same_tuple(&self, other: &Self) -> bool {
         let key = |s: &Self| (s.gateway, s.translation.protocol, s.translation.outside, s.translation.remote);
         key(self) == key(other)
+    }
+
+    /// Whether only one of the two can be live at a time: they have the same tuple, and one that tells
+    /// flows apart. Without a port or query id, several hosts may share it.
+    #[must_use]
+    pub fn rivals(&self, other: &Self) -> bool {
+        self.same_tuple(other) && self.translation.outside.port.is_some()
     }
 }

@@ -13,7 +13,8 @@ pub(super) const NEW_LAG: Duration = Duration::from_millis(25);
 /// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
 pub(super) const DESTROY_LAG: Duration = Duration::from_secs(120);
 
-/// Durations in whole seconds are cut off: the truth may be almost this much longer.
+/// Durations in whole seconds: the truth may be almost this much longer, and, where both its ends
+/// were cut off before they were subtracted, almost this much shorter.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// The session of one life: its moments, at least one, in order.
@@ -41,8 +42,9 @@ pub(super) fn stated_start(destroy: &Event) -> Option<Span> {
     }
     believable(destroy).or_else(|| {
         let lasted = destroy.lasted?;
-        let latest = destroy.at.minus(lasted);
-        Some(Span::between(latest.minus(DESTROY_LAG).minus(CUT_OFF), latest))
+        let stated = destroy.at.minus(lasted);
+        let latest = stated.plus(CUT_OFF).min(destroy.at);
+        Some(Span::between(stated.minus(DESTROY_LAG).minus(CUT_OFF), latest))
     })
 }
 
@@ -97,7 +99,8 @@ impl<'a> Life<'a> {
         let latest = [stopped.map(Span::to), lasted.map(|lasted| self.start.to().plus(lasted).plus(CUT_OFF))];
         let plausible = |bound: &LogTime| *bound >= self.seen.from();
         let to = latest.into_iter().flatten().filter(plausible).fold(destroy.at, LogTime::min);
-        let earliest = [stopped.map(Span::from), lasted.map(|lasted| self.start.from().plus(lasted))];
+        let earliest =
+            [stopped.map(Span::from), lasted.map(|lasted| self.start.from().plus(lasted).minus(CUT_OFF))];
         let from = earliest.into_iter().flatten().fold(self.seen.from(), LogTime::max);
         Some(Span::between(from.min(to), to))
     }

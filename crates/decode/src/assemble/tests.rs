@@ -128,7 +128,7 @@ fn without_new_the_kernels_start_is_the_start() {
 #[test]
 fn without_new_a_duration_bounds_the_start() {
     let session = one(&[Event { lasted: secs(5), ..event(Destroy, 200_000) }]);
-    assert_eq!(session.start, span(200_000 - 120_000 - 5_000 - 1_000, 195_000));
+    assert_eq!(session.start, span(200_000 - 120_000 - 5_000 - 1_000, 196_000));
     assert_eq!(session.end, span(74_000, 200_000));
     // It was there when it was first heard of.
     let session = one(&[event(Update, 190_000), Event { lasted: secs(5), ..event(Destroy, 200_000) }]);
@@ -148,8 +148,8 @@ fn a_connection_that_timed_out_was_silent_for_the_time_out() {
     let events = |destroy| [event(New, 0), in_state(Update, 1_000, "TIME_WAIT", 120), destroy];
     let destroy = Event { lasted: secs(123), ..event(Destroy, 150_000) };
     let session = one_tcp(&events(destroy.clone()));
-    // Released 122.975 … 124 s after its start, silent for 120 of them.
-    assert_eq!(session.end, span(2_975, 4_000));
+    // Released 121.975 … 124 s after its start, silent for 120 of them.
+    assert_eq!(session.end, span(1_975, 4_000));
     let stated = Event { state: Some("TIME_WAIT"), ..destroy.clone() };
     assert_eq!(one_tcp(&events(stated)).end, session.end);
     // A state that no line told of, time left, or another protocol: nothing can be inferred.
