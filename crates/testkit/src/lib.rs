@@ -3,6 +3,7 @@
 //! * [`world`]: a small world from a seed, with its truth, its logs and its alerts.
 //! * [`oracle`]: the slow truth beside the engine, written without looking at it.
 //! * [`laws`]: what must hold in every world; `cargo xtask sim` checks as many as one likes.
+//! * [`lab`]: how well the recorded lab was traced.
 //! * [`tally`]: how hard the worlds were.
 //! * [`generate`]: strategies for tiny sessions and questions.
 //! * [`corpus`]: the recorded logs of the repository's `corpus/` folder.
@@ -11,6 +12,7 @@
 
 pub mod corpus;
 pub mod generate;
+pub mod lab;
 pub mod laws;
 pub mod oracle;
 pub mod rng;

@@ -1,4 +1,5 @@
 //! The laws, in a thousand worlds; and the index against a scan.
 
 mod index;
+mod lab;
 mod worlds;
