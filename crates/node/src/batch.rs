@@ -130,15 +130,21 @@ impl Run<'_> {
         };
         self.summary.inputs.push((found.location.name(), format.name().to_owned()));
         let mut frames = Frames::new(input, LINE_LIMIT);
+        let mut empty = true;
         loop {
             match frames.next_frame() {
                 Ok(Some(frame)) => self.frame(found, &format, frame)?,
+                Ok(None) if empty => {
+                    self.summary.unread.push(Unread::empty(&found.location.to_string()));
+                    break;
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.summary.unread.push(Unread::unreadable(&error));
                     break;
                 }
             }
+            empty = false;
         }
         self.unended = !self.ended;
         Ok(())

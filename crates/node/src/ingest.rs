@@ -56,6 +56,9 @@ pub(crate) fn ingest(
     }
     report.sessions = sessions.len() as u64;
     report.told = told;
+    if report.records == 0 && report.skips.lines() > 0 {
+        unread.push(Unread::nothing_in_it(plan.name.as_str(), plan.format));
+    }
     Ok(Ingested { sessions, report })
 }
 

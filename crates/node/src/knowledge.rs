@@ -7,6 +7,7 @@ use crate::{
     processes,
 };
 use std::error::Error;
+use unmasq_decode::Format;
 use unmasq_engine::settle;
 use unmasq_index::Memory;
 use unmasq_io::{
@@ -149,8 +150,9 @@ impl Unread {
         Self { what: chain(error), hint: Some(error.hint()), is_loss: true }
     }
 
-    pub(crate) fn not_readable_yet(name: &SourceName, format: &str) -> Self {
-        let what = format!("{name}: the form `{format}` cannot be read by this version; left out");
+    /// For logs in forms that only the inventory knows, each written as `name (form)`.
+    pub(crate) fn not_readable_yet(logs: &[String]) -> Self {
+        let what = format!("left out, for this version cannot read their forms: {}", logs.join(", "));
         Self { what, hint: None, is_loss: false }
     }
 
@@ -158,6 +160,14 @@ impl Unread {
         Self {
             what: format!("{file}: it is empty"),
             hint: Some("check that its writer runs".into()),
+            is_loss: true,
+        }
+    }
+
+    pub(crate) fn nothing_in_it(log: &str, format: Format) -> Self {
+        Self {
+            what: format!("{log}: none of its lines could be read as {format}"),
+            hint: Some("leave the format out: it is then told by the lines themselves".into()),
             is_loss: true,
         }
     }

@@ -8,9 +8,9 @@ use crate::Knowledge;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use unmasq_model::{
-    Alert, AlertClass, AlertId, Context, Endpoint, GatewayName, LogTime, PerEnd, Protocol, Realm, Reason,
-    Session, SessionsQuestion, Span, Status, Translation,
-    trace::{Asset, Candidate, Container, EndTrace, MaskedEnd, Place, ProcessTrace},
+    Alert, AlertClass, AlertId, Context, Endpoint, GatewayIx, GatewayName, HoldersQuestion, Log, LogTime,
+    PerEnd, Protocol, Realm, Reason, Session, SessionsQuestion, Span, Status, Translation,
+    trace::{Asset, Candidate, Container, EndTrace, Hop, MaskedEnd, Place, ProcessTrace},
 };
 
 /// What is asked; whatever is `None` is not known.
@@ -135,7 +135,7 @@ pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
         let alert = as_alert(translation, asked.outside, &realm, during);
         let trace = knowledge.trace(&alert);
         let EndTrace::Masked(end) = trace.src else { continue };
-        for named in named(&end) {
+        for named in named(knowledge, &end) {
             let holder = named.key();
             let reach = sessions.iter().map(|session| session.reach()).reduce(Span::hull).unwrap_or(during);
             fits.push(Fit { translation, reach, holder: holder.clone() });
@@ -143,13 +143,14 @@ pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
         }
     }
     let gateways = gateways(knowledge, asked, &realm);
+    let nobody = rows.is_empty().then(|| why_nobody(knowledge, asked, &realm, &gateways));
     let mut holders: Vec<HolderRow> = rows.into_values().collect();
     holders.sort_by(|a, b| b.sessions.cmp(&a.sessions).then_with(|| a.first.cmp(&b.first)));
     LookupAnswer {
         outside: Place::new(realm, asked.outside),
         from: during.from(),
         to: during.to(),
-        reason: holders.is_empty().then(|| why_nobody(knowledge, &gateways)),
+        reason: nobody,
         would_narrow: if holders.len() > 1 { would_narrow(asked, &fits) } else { Vec::new() },
         holders,
         gateways,
@@ -203,41 +204,62 @@ fn as_alert(translation: Translation, asked: Endpoint, realm: &Realm, at: Span) 
 struct Named<'t> {
     inside: &'t Place,
     asset: Option<&'t Asset>,
-    container: Option<&'t Container>,
+    container: Option<Container>,
     process: Option<&'t ProcessTrace>,
     status: Status,
-    hops: &'t [unmasq_model::trace::Hop],
+    hops: &'t [Hop],
 }
 
-fn named(end: &MaskedEnd) -> Vec<Named<'_>> {
+fn named<'t>(knowledge: &Knowledge, end: &'t MaskedEnd) -> Vec<Named<'t>> {
     match &end.inside {
         Some(inside) => vec![Named {
             inside,
             asset: end.asset.as_ref(),
-            container: end.container.as_ref(),
+            container: end.container.clone(),
             process: end.process.as_ref(),
             status: end.status,
             hops: &end.hops,
         }],
         None => {
-            let named = end.candidates.iter().map(|Candidate { inside, asset, hops, .. }| Named {
-                inside,
-                asset: asset.as_ref(),
-                container: None,
+            let named = end.candidates.iter().map(|candidate| Named {
+                inside: &candidate.inside,
+                asset: candidate.asset.as_ref(),
+                container: container(knowledge, candidate),
                 process: None,
                 status: end.status,
-                hops,
+                hops: &candidate.hops,
             });
             named.collect()
         }
     }
 }
 
+/// The container that a candidate was, which the contract does not list: else one holder would be
+/// counted twice, as what it is and as its host.
+fn container(knowledge: &Knowledge, candidate: &Candidate) -> Option<Container> {
+    let asset = candidate.asset.as_ref()?;
+    let session = candidate.hops.last().and_then(|hop| hop.session);
+    let during = session.and_then(|s| Span::new(s.start, s.end).ok()).unwrap_or(Span::ALWAYS);
+    let Place { realm, ip, .. } = candidate.inside.clone();
+    let mut holders = knowledge.memory.holders(&HoldersQuestion { realm, ip, during });
+    holders.retain(|tenure| tenure.holder.instance == asset.id);
+    let [tenure] = holders.as_slice() else { return None };
+    let facts = tenure.holder.container.clone()?;
+    Some(Container {
+        id: facts.id,
+        name: facts.name,
+        pod: facts.pod,
+        namespace: facts.namespace,
+        image: facts.image,
+        certainty: candidate.certainty,
+    })
+}
+
 impl Named<'_> {
     fn key(&self) -> HolderKey {
         let place = Place { port: None, ..self.inside.clone() };
         let asset = self.asset.map(|asset| asset.id.to_string());
-        (place, asset, self.container.map(|container| container.id.to_string()))
+        (place, asset, self.container.as_ref().map(|container| container.id.to_string()))
     }
 
     fn span(&self) -> (LogTime, LogTime) {
@@ -250,7 +272,7 @@ impl Named<'_> {
         HolderRow {
             inside: self.inside.clone(),
             asset: self.asset.cloned(),
-            container: self.container.cloned(),
+            container: self.container.clone(),
             process: self.process.cloned(),
             status: self.status,
             sessions: 1,
@@ -275,16 +297,19 @@ impl HolderRow {
     }
 }
 
-fn gateways(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> Vec<GatewayRow> {
+/// The gateways that may have translated the endpoint then.
+fn owners(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> Vec<GatewayIx> {
     let site = &knowledge.site;
     let during = asked.during.widened(site.widest_clock_bound());
-    let mut owners: Vec<_> = site
-        .translators(realm, asked.outside.ip, during)
-        .into_iter()
-        .map(|translator| translator.gateway)
-        .collect();
+    let translators = site.translators(realm, asked.outside.ip, during);
+    let mut owners: Vec<_> = translators.into_iter().map(|translator| translator.gateway).collect();
     owners.dedup();
     owners
+}
+
+fn gateways(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> Vec<GatewayRow> {
+    let site = &knowledge.site;
+    owners(knowledge, asked, realm)
         .into_iter()
         .map(|owner| GatewayRow {
             gateway: site.gateway(owner).name.clone(),
@@ -312,13 +337,22 @@ fn gaps(during: Span, covered: impl Iterator<Item = (LogTime, LogTime)>) -> Vec<
     gaps
 }
 
-fn why_nobody(knowledge: &Knowledge, gateways: &[GatewayRow]) -> Reason {
-    let best_effort = || knowledge.site.logs.iter().any(|log| log.best_effort || !log.coverage.complete);
-    match gateways {
-        [] => Reason::UnknownAddress,
-        all if all.iter().all(|row| !row.connected) => Reason::GatewayNotConnected,
-        all if all.iter().all(|row| !row.gaps.is_empty()) => Reason::SourceLost,
-        _ if best_effort() => Reason::NotLogged,
+/// Why nobody is named: the first of the contract's reasons that applies.
+fn why_nobody(knowledge: &Knowledge, asked: &Lookup, realm: &Realm, gateways: &[GatewayRow]) -> Reason {
+    let site = &knowledge.site;
+    let owners = owners(knowledge, asked, realm);
+    let logs: Vec<&Log> = owners.iter().flat_map(|&owner| site.logs_of(owner)).collect();
+    let heard = || logs.iter().filter(|log| log.coverage.until != LogTime::BEGINNING);
+    let since = heard().map(|log| log.coverage.since).min();
+    let until = heard().map(|log| log.coverage.until).max();
+    match (since, until) {
+        _ if owners.is_empty() => Reason::UnknownAddress,
+        _ if logs.is_empty() => Reason::GatewayNotConnected,
+        (Some(since), _) if asked.during.from() < since => Reason::BeforeCollection,
+        (_, Some(until)) if asked.during.to() > until => Reason::AfterCoverage,
+        (None, _) => Reason::NeverHeard,
+        _ if gateways.iter().all(|row| !row.gaps.is_empty()) => Reason::SourceLost,
+        _ if logs.iter().any(|log| log.best_effort || !log.coverage.complete) => Reason::NotLogged,
         _ => Reason::NoSession,
     }
 }

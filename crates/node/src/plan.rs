@@ -10,7 +10,10 @@ use std::{
 use unmasq_decode::{Format, ProcessFormat, alert};
 use unmasq_io::{
     inventory::{Inventory, LogFile},
-    source::{Found, Input, Location, Meter, Origin, SAMPLE_BYTES, expand, expand_in, families, open},
+    source::{
+        Found, Frames, Input, LINE_LIMIT, Location, Meter, Origin, SAMPLE_BYTES, expand, expand_in, families,
+        open,
+    },
 };
 use unmasq_model::{GatewayName, LogTime, Realm, SourceName};
 
@@ -109,14 +112,18 @@ pub(crate) fn logs(
 /// names by a pattern are the pieces of one log if they are called so.
 fn declared(inventory: &Inventory, unread: &mut Vec<Unread>) -> Result<Vec<LogPlan>, NodeError> {
     let mut by_key: BTreeMap<&str, (&LogFile, Vec<Found>)> = BTreeMap::new();
+    let mut later = Vec::new();
     for log in &inventory.logs {
         match (&log.format, log.format.as_ref().map(|name| name.parse::<Format>())) {
-            (Some(name), Some(Err(_))) => unread.push(Unread::not_readable_yet(&log.name, name)),
+            (Some(name), Some(Err(_))) => later.push(format!("{} ({name})", log.name)),
             _ => match expand_in(Path::new(""), &log.path.to_string_lossy()) {
                 Ok(found) => by_key.entry(&log.key).or_insert((log, Vec::new())).1.extend(found),
                 Err(error) => unread.push(Unread::missing(log.name.as_str(), &error)),
             },
         }
+    }
+    if !later.is_empty() {
+        unread.push(Unread::not_readable_yet(&later));
     }
     let mut plans = Vec::new();
     for (log, found) in by_key.into_values() {
@@ -202,35 +209,47 @@ struct Told {
     opened: Option<Input>,
 }
 
-/// The format of a log by its first file. A file that merely lay in a folder may be something else
-/// and is then left out.
+/// The format of a log by its first file that has anything in it. A file that merely lay in a folder
+/// may be something else and is then left out.
 fn detected(files: &[Found], unread: &mut Vec<Unread>) -> Result<Option<Told>, NodeError> {
-    let mut input = match open(&files[0].location, &Meter::default()) {
-        Ok(input) => input,
-        Err(error) => {
-            unread.push(Unread::unreadable(&error));
-            return Ok(None);
-        }
-    };
-    let file = files[0].location.to_string();
-    let sample = input.sample(SAMPLE_BYTES);
-    if sample.is_empty() {
-        unread.push(Unread::empty(&file));
-        return Ok(None);
+    let mut nothing = Vec::new();
+    for found in files {
+        let why = match open(&found.location, &Meter::default()) {
+            Ok(mut input) => {
+                if !input.sample(1).is_empty() {
+                    return detected_in(found, input, unread);
+                }
+                Frames::new(input, LINE_LIMIT).next_frame().err()
+            }
+            Err(error) => Some(error),
+        };
+        nothing.push(
+            why.map_or_else(
+                || Unread::empty(&found.location.to_string()),
+                |error| Unread::unreadable(&error),
+            ),
+        );
     }
+    unread.extend(nothing);
+    Ok(None)
+}
+
+fn detected_in(found: &Found, mut input: Input, unread: &mut Vec<Unread>) -> Result<Option<Told>, NodeError> {
+    let file = found.location.to_string();
+    let sample = input.sample(SAMPLE_BYTES);
     let guesses = unmasq_decode::detect(sample);
     match guesses.as_slice() {
         [best, rest @ ..]
             if best.percent >= SURE && rest.iter().all(|other| other.percent * 2 < best.percent) =>
         {
-            let opened = (files[0].location == Location::Stdin).then_some(input);
+            let opened = (found.location == Location::Stdin).then_some(input);
             Ok(Some(Told {
                 format: best.format,
                 how: format!("{} % of its first lines fit", best.percent),
                 opened,
             }))
         }
-        _ if files[0].origin == Origin::Searched => {
+        _ if found.origin == Origin::Searched => {
             unread.push(Unread::no_session_log(&file));
             Ok(None)
         }

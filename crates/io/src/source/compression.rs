@@ -38,12 +38,15 @@ impl Compression {
     }
 }
 
-/// The wide encoding that a byte-order mark at the start of `text` announces.
+/// The wide encoding that a byte-order mark at the start of `text` announces, or that two letters of
+/// ASCII there are written in.
 pub(super) fn wide_encoding(text: &[u8]) -> Option<&'static str> {
     match text {
         // UTF-32 first: its little-endian mark begins like that of UTF-16.
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        [b' '..=b'~', 0, b' '..=b'~' | b'\r' | b'\n', 0, ..] => Some("UTF-16LE"),
+        [0, b' '..=b'~', 0, b' '..=b'~' | b'\r' | b'\n', ..] => Some("UTF-16BE"),
         _ => None,
     }
 }
@@ -66,6 +69,9 @@ mod tests {
     fn a_byte_order_mark_tells_wide_text() {
         assert_eq!(wide_encoding(b"\xff\xfe{\0"), Some("UTF-16"));
         assert_eq!(wide_encoding(b"\xff\xfe\0\0"), Some("UTF-32"));
+        assert_eq!(wide_encoding(b"{\0\"\0"), Some("UTF-16LE"));
+        assert_eq!(wide_encoding(b"\0[\0{"), Some("UTF-16BE"));
         assert_eq!(wide_encoding(b"\xef\xbb\xbf{"), None);
+        assert_eq!(wide_encoding(b"{\0\0\0"), None);
     }
 }

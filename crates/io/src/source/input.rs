@@ -61,7 +61,7 @@ pub enum ReadError {
     WideText {
         /// The path as it was given.
         file: String,
-        /// `UTF-16` or `UTF-32`.
+        /// As `iconv` calls it: `UTF-16`, `UTF-16LE`, `UTF-32` and so on.
         encoding: &'static str,
     },
     /// It is compressed in a way that is not read here.
