@@ -1,25 +1,36 @@
 //! What can be typed.
 
 use crate::exit;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 use std::{path::PathBuf, time::Duration};
-use unmasq_decode::Format;
+use unmasq_decode::{Format, alert::AlertFormat};
 use unmasq_model::{Endpoint, Protocol, Realm};
 use unmasq_node::{SessionsArg, Sources};
 
 /// Who is really behind a shared address.
 ///
-/// A detector sees only the public side of a NAT gateway. unmasq joins its alerts with the session
-/// logs of those gateways and names the real machine, container and process, with the record that
-/// proves it. It reads files and writes files; it never touches the traffic.
+/// Behind a NAT gateway, hundreds of machines share one public address, and a detector outside sees
+/// only that. unmasq joins its alerts with the gateway's session log and names the real machine,
+/// container and process, with the line of the log that proves it. Where the proof is not there it
+/// says so and why, rather than name the wrong one. It reads files and writes files; it never touches
+/// the traffic.
+///
+/// New here? `unmasq demo` shows it on a recorded attack.
 #[derive(Parser, Debug)]
-#[command(version, after_help = exit::HELP, max_term_width = 100)]
+#[command(version, after_help = exit::HELP, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// When to use colour; NO_COLOR is honoured
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour: auto (on a terminal), always or never; NO_COLOR is honoured
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        display_order = 998
+    )]
     pub(crate) color: Color,
 }
 
@@ -47,11 +58,30 @@ impl Color {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Name the machines behind the alerts of a file
+    /// Name the machines behind the alerts in a file
+    ///
+    /// Each alert comes out as it came in, with one more member that says who was behind its addresses,
+    /// how sure that is and what proves it. A summary goes to standard error.
+    ///
+    ///   unmasq trace --alerts eve.json --sessions conntrack.log -o traced.json
+    ///
+    ///   unmasq trace --alerts eve.json --inventory site.toml --processes sockets.jsonl -o traced.json
+    #[command(verbatim_doc_comment)]
     Trace(TraceArgs),
-    /// Name who was behind one endpoint, as an abuse mail asks it
+    /// Name who was behind one address, as an abuse mail asks it
+    ///
+    /// The more of the address, port, peer and time is known, the fewer remain. All who remain are
+    /// listed, with how often each was there, what the logs do not cover, and what to ask for next.
+    ///
+    ///   unmasq lookup 203.0.113.7:40112 --at 2026-11-22T10:31:07Z --sessions conntrack.log
+    ///
+    ///   unmasq lookup 203.0.113.7 --from 10:30 --to 10:33 --zone Asia/Shanghai --inventory site.toml
+    #[command(verbatim_doc_comment)]
     Lookup(LookupArgs),
-    /// See it work on a recorded attack, in seconds
+    /// See it work on a recorded attack, in a second
+    ///
+    /// The recording ships with the program: a real Suricata outside of real Linux NATs, and the logs of
+    /// those. Its files go to a temporary folder, unless --keep names one that stays.
     Demo(DemoArgs),
 }
 
@@ -68,14 +98,14 @@ pub(crate) struct SourceArgs {
     /// as they are; the files of a rotated log are put together.
     #[arg(long, value_name = "[FORMAT:]PATH", value_parser = sessions, long_help = sessions_help())]
     sessions: Vec<SessionsArg>,
-    /// Process records of host agents (see docs/formats.md)
+    /// Process records of host agents, to name the process too (see docs/formats.md)
     #[arg(long, value_name = "PATH")]
     processes: Vec<String>,
     /// The zone of times that carry none, such as Asia/Shanghai or +08:00
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     tz: Option<TimeZone>,
-    /// How far a gateway's clock may be from the sensor's, where the inventory does not say
-    /// [default: 500ms]
+    /// How far a gateway's clock may be from the sensor's, where the inventory does not say; the
+    /// closer, the fewer answers are ambiguous [default: 500ms]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     clock_bound: Option<Duration>,
     /// The realm in which the sensor listens [default: public, or what the inventory says]
@@ -95,6 +125,12 @@ impl SourceArgs {
         }
     }
 
+    /// How often standard input is asked for.
+    pub(crate) fn stdin_uses(&self) -> usize {
+        let sessions = self.sessions.iter().filter(|sessions| sessions.path == "-").count();
+        sessions + self.processes.iter().filter(|path| *path == "-").count()
+    }
+
     /// Whether nothing at all was given to know from.
     pub(crate) fn is_empty(&self) -> bool {
         self.inventory.is_none() && self.sessions.is_empty()
@@ -103,29 +139,29 @@ impl SourceArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct TraceArgs {
-    /// The alerts: a file, a folder, a pattern or `-`; FORMAT:PATH says their format
-    #[arg(long, value_name = "[FORMAT:]PATH", required = true)]
+    /// The alerts: a file, a folder, a pattern or `-` for standard input; FORMAT:PATH says their format
+    #[arg(long, value_name = "[FORMAT:]PATH", required = true, long_help = alerts_help())]
     pub(crate) alerts: Vec<String>,
-    /// How to read alerts that are other JSON: a TOML map of their fields (see docs/formats.md)
+    /// How to read alerts of another JSON form: a TOML map of their fields (see docs/formats.md)
     #[arg(long, value_name = "FILE")]
     pub(crate) field_map: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) known: SourceArgs,
-    /// Where the traced alerts go; `-` is standard output
+    /// Where the traced alerts go; `-` is standard output. A file is replaced only if all went well
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
     /// Leave out lines that are not alerts
     #[arg(long)]
     pub(crate) only_alerts: bool,
-    /// The member that is added to each alert
+    /// What the member that is added to each alert is called
     #[arg(long, value_name = "NAME", default_value = "trace")]
     pub(crate) field: String,
-    /// How much of the evidence is written: the records themselves, or only where they are
-    #[arg(long, value_name = "HOW", default_value = "full")]
+    /// How much of the evidence is written: `full`, the log's lines themselves; `ref`, only where they are
+    #[arg(long, value_name = "HOW", default_value = "full", hide_possible_values = true)]
     pub(crate) evidence: Evidence,
     /// Do not print the summary
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) known: SourceArgs,
 }
 
 /// How much of the evidence is written.
@@ -138,33 +174,36 @@ pub(crate) enum Evidence {
 }
 
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("when").args(["at", "from"]).required(true)))]
 pub(crate) struct LookupArgs {
-    /// The endpoint as the world saw it: 203.0.113.7:40112, 203.0.113.7 or [2001:db8::7]:40112
+    /// The address as the world saw it, with the port if that is known: 203.0.113.7:40112, 203.0.113.7 or [2001:db8::7]:40112
     #[arg(value_name = "ADDRESS[:PORT]", value_parser = endpoint)]
     pub(crate) endpoint: Endpoint,
-    /// Whom it spoke with, with the port if that is known
+    /// Whom it spoke with, and the port if that is known
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = endpoint)]
     pub(crate) remote: Option<Endpoint>,
     /// The protocol: tcp, udp, icmp or a number
     #[arg(long, value_name = "PROTOCOL")]
     pub(crate) proto: Option<Protocol>,
-    /// The moment; a time without seconds means that whole minute
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"], required_unless_present = "from")]
+    /// When: 2026-11-22T10:31:07.120Z, or with --zone "2026-11-22 10:31" or 10:31
+    ///
+    /// A time without seconds means that whole minute; one without a date, the last day in the logs.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"])]
     pub(crate) at: Option<String>,
-    /// The start of a span of time: 2026-11-22T10:30:00Z, "2026-11-22 10:30" or 10:30
+    /// From when, if only a span of time is known
     #[arg(long, value_name = "TIME", requires = "to")]
     pub(crate) from: Option<String>,
-    /// Its end; a time without seconds means to the end of that minute
+    /// Until when; a time without seconds means to the end of that minute
     #[arg(long, value_name = "TIME", requires = "from")]
     pub(crate) to: Option<String>,
     /// The zone of --at, --from and --to, if they carry none
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub(crate) zone: Option<TimeZone>,
-    #[command(flatten)]
-    pub(crate) known: SourceArgs,
     /// Print the answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) known: SourceArgs,
 }
 
 #[derive(Args, Debug)]
@@ -192,6 +231,15 @@ fn sessions(text: &str) -> Result<SessionsArg, String> {
 
 fn format_names() -> Vec<&'static str> {
     Format::ALL.iter().map(|format| format.name()).collect()
+}
+
+fn alerts_help() -> String {
+    let names: Vec<&str> = AlertFormat::PRESETS.iter().map(AlertFormat::name).collect();
+    format!(
+        "The alerts: a file, a folder, a pattern or `-` for standard input; FORMAT:PATH says their format\n\n\
+         Formats: {}, and flat with --field-map",
+        names.join(", ")
+    )
 }
 
 fn sessions_help() -> String {

@@ -7,13 +7,16 @@ use crate::{
     cli::DemoArgs,
     exit::Exit,
     progress::Bars,
+    report,
     style::{BOLD, DIM, GOOD, paint},
     table::{Align, Table},
+    wrap::wrap,
 };
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -69,22 +72,21 @@ fn trace(folder: &Path) -> Result<(Knowledge, Summary, Vec<u8>)> {
 /// What the traced alerts tell.
 #[derive(Default)]
 struct Story {
-    /// How many alerts name each shared address, and how many machines were behind it.
-    shared: BTreeMap<String, (u64, BTreeMap<String, ()>)>,
-    /// What each process did.
+    /// How many alerts name each shared address, and which machines were behind it.
+    shared: BTreeMap<String, (u64, BTreeSet<Actor>)>,
+    /// What each machine or container did.
     actors: BTreeMap<Actor, Deeds>,
-    /// An alert that was traced through more than one gateway.
-    example: Option<Value>,
+    /// The first alert that was traced through more than one gateway, and its end.
+    example: Option<(Value, Value)>,
 }
 
-/// Machine, container, process.
-type Actor = (String, String, String);
+/// Machine and container.
+type Actor = (String, String);
 
 #[derive(Default)]
 struct Deeds {
     alerts: u64,
-    first: String,
-    last: String,
+    processes: BTreeMap<String, u64>,
     signatures: BTreeMap<String, u64>,
 }
 
@@ -104,50 +106,53 @@ impl Story {
         if end["status"] != "traced" {
             return;
         }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let machine = text(&end["asset"]["name"]);
+        let actor = (text(&end["asset"]["name"]), text(&end["container"]["name"]));
         let shared = self.shared.entry(text(&end["outside"]["ip"])).or_default();
         shared.0 += 1;
-        shared.1.insert(machine.clone(), ());
-        let process = match (&end["process"]["name"], &end["process"]["pid"]) {
-            (Value::String(name), Value::Number(pid)) => format!("{name} ({pid})"),
-            _ => String::new(),
-        };
-        let actor = (machine, text(&end["container"]["name"]), process);
+        shared.1.insert(actor.clone());
         let deeds = self.actors.entry(actor).or_default();
-        let time = text(&alert["timestamp"]).get(11..19).unwrap_or_default().to_owned();
         deeds.alerts += 1;
-        if deeds.first.is_empty() || time < deeds.first {
-            deeds.first.clone_from(&time);
+        if let Value::String(process) = &end["process"]["name"] {
+            *deeds.processes.entry(process.clone()).or_default() += 1;
         }
-        deeds.last = deeds.last.clone().max(time);
-        let signature = text(&alert["alert"]["signature"]);
-        *deeds.signatures.entry(signature.trim_start_matches("LAB ").to_owned()).or_default() += 1;
+        *deeds.signatures.entry(signature(alert)).or_default() += 1;
         if self.example.is_none() && end["hops"].as_array().is_some_and(|hops| hops.len() > 1) {
-            self.example = Some(alert.clone());
+            self.example = Some((alert.clone(), end.clone()));
         }
     }
 
     fn text(&self, knowledge: &Knowledge, summary: &Summary) -> String {
         let mut text = format!(
-            "{}\nSuricata listened outside of two NAT gateways while an attack ran, and wrote {} alerts.\nAll it \
-             could name was an address that many machines share:\n\n",
+            "{}\nA real Suricata listened outside of two NAT gateways while an attack ran. It wrote {} alerts.\n",
             paint(BOLD, "A recorded attack"),
             summary.alerts
         );
-        for (ip, (alerts, machines)) in &self.shared {
-            text += &format!("  {ip:<18} {alerts:>3} alerts   {:>2} machines behind it\n", machines.len());
+        if let Some((alert, end)) = &self.example {
+            text += &self.question(alert, end);
+            text += &answer(alert, end);
         }
         let logs = knowledge.sources.iter().filter(|source| source.gateway.is_some()).count();
         text += &format!(
-            "\n{}\nWith {logs} gateway logs and the host agents' socket records, unmasq names who it was:\n\n{}",
-            paint(BOLD, "What is behind them"),
+            "\n{}\nThe same for every alert, from {logs} gateway logs and what agents on the hosts saw:\n\n{}",
+            paint(BOLD, "All of them"),
             self.actors_table()
         );
-        if let Some(alert) = &self.example {
-            text += &example(alert);
-        }
         text + &open_ends(summary)
+    }
+
+    /// Why an alert by itself is not enough.
+    fn question(&self, alert: &Value, end: &Value) -> String {
+        let ip = text(&end["outside"]["ip"]);
+        let (alerts, behind) = &self.shared[&ip];
+        format!(
+            "This is one of them:\n\n  {}  {}  {}\n\n{ip} is no machine. It is what a NAT gateway makes of \
+             everything behind it: {alerts} of the\nalerts show this address, and {} machines and containers \
+             sent them. Which one was it?\n",
+            time(alert),
+            flow(alert),
+            signature(alert),
+            behind.len(),
+        )
     }
 
     fn actors_table(&self) -> String {
@@ -155,85 +160,102 @@ impl Story {
         let mut table = Table::new([
             ("machine", Left),
             ("container", Left),
-            ("process", Left),
             ("alerts", Right),
-            ("first", Left),
-            ("last", Left),
-            ("what the alerts say", Left),
+            ("processes", Left),
+            ("what the alerts say most", Left),
         ]);
         let mut actors: Vec<_> = self.actors.iter().collect();
-        actors.sort_by_key(|(actor, deeds)| (&deeds.first, *actor));
-        for ((machine, container, process), deeds) in actors {
-            let mut signatures: Vec<_> = deeds.signatures.iter().collect();
-            signatures.sort_by_key(|(text, count)| (std::cmp::Reverse(**count), *text));
-            let more = match signatures.len() {
-                0 | 1 => String::new(),
-                many => format!(" (+{} more)", many - 1),
-            };
-            let [machine, container, process] = [machine, container, process].map(ToString::to_string);
-            let (first, last) = (deeds.first.clone(), deeds.last.clone());
-            let says = signatures.first().map(|(text, _)| format!("{text}{more}")).unwrap_or_default();
-            table.row([machine, container, process, deeds.alerts.to_string(), first, last, says]);
+        actors.sort_by_key(|(actor, deeds)| (Reverse(deeds.alerts), *actor));
+        for ((machine, container), deeds) in actors {
+            let says = by_count(&deeds.signatures).first().map(ToString::to_string).unwrap_or_default();
+            let processes = by_count(&deeds.processes).join(", ");
+            table.row([machine.clone(), container.clone(), deeds.alerts.to_string(), processes, says]);
         }
         table.render()
     }
 }
 
-fn example(alert: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let end = match &alert["trace"]["src"]["status"] {
-        Value::String(status) if status == "traced" => &alert["trace"]["src"],
-        _ => &alert["trace"]["dest"],
-    };
-    let mut lines = format!(
-        "\n{}\n  the sensor saw   {}:{} → {}:{}   {}\n",
-        paint(BOLD, "One of them, step by step"),
-        text(&alert["src_ip"]),
-        alert["src_port"],
-        text(&alert["dest_ip"]),
-        alert["dest_port"],
-        text(&alert["alert"]["signature"]),
-    );
+/// The names, the most frequent first.
+fn by_count(counts: &BTreeMap<String, u64>) -> Vec<&str> {
+    let mut names: Vec<_> = counts.iter().map(|(name, count)| (Reverse(*count), name.as_str())).collect();
+    names.sort_unstable();
+    names.into_iter().map(|(_, name)| name).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn time(alert: &Value) -> String {
+    text(&alert["timestamp"]).get(11..19).unwrap_or_default().to_owned()
+}
+
+fn flow(alert: &Value) -> String {
+    let end =
+        |side: &str| format!("{}:{}", text(&alert[format!("{side}_ip")]), alert[format!("{side}_port")]);
+    format!("{} → {}", end("src"), end("dest"))
+}
+
+/// What an alert is called; the recording's own rules all begin with the same word.
+fn signature(alert: &Value) -> String {
+    text(&alert["alert"]["signature"]).trim_start_matches("LAB ").to_owned()
+}
+
+/// One alert's way from the outside to the inside, with the line that proves each step.
+fn answer(alert: &Value, end: &Value) -> String {
+    let mut lines =
+        format!("\n{}\n  the sensor saw   {}\n", paint(BOLD, "What unmasq makes of it"), flow(alert));
     for hop in end["hops"].as_array().into_iter().flatten() {
         let inside = &hop["inside"];
         let endpoint = format!("{}:{} in {}", text(&inside["ip"]), inside["port"], text(&inside["realm"]));
-        lines += &format!("  {:<16} it was {endpoint}\n", format!("through {}", text(&hop["gateway"])));
+        lines += &format!("  {:<16} it was {endpoint}\n", format!("behind {}", text(&hop["gateway"])));
         if let Some(proof) = hop["evidence"].as_array().and_then(|proofs| proofs.first()) {
-            let record = text(&proof["record"]);
-            let record: String =
-                record.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(110).collect();
-            lines +=
-                &paint(DIM, format!("  {:<16} {}:{} {record}…\n", "", text(&proof["source"]), proof["line"]));
+            let (source, record) = (text(&proof["source"]), text(&proof["record"]));
+            let proof = format!("proof: {source} line {}: {record}", proof["line"]);
+            lines += &paint(DIM, format!("  {:<16} {}\n", "", wrap(&proof, 19, 19)));
         }
     }
     let process = &end["process"];
     lines += &format!(
-        "  {:<16} {} on {}, process {} (pid {}), {}\n",
+        "  {} process {} (pid {}) in container {} on {}\n",
         paint(GOOD, "so it was       "),
-        text(&end["container"]["name"]),
-        text(&end["asset"]["name"]),
         text(&process["name"]),
         process["pid"],
-        text(&end["certainty"]),
+        text(&end["container"]["name"]),
+        text(&end["asset"]["name"]),
     );
-    lines
+    lines + &format!("  {:<16} {}\n", "how sure", sure(&end["certainty"]))
+}
+
+fn sure(certainty: &Value) -> &'static str {
+    match certainty.as_str() {
+        Some("certain") => "certain: nothing that may still arrive can change it",
+        Some("provisional") => "provisional: a record that is still due could change it",
+        _ => "likely: all of it fits, but nobody vouches that these logs are complete",
+    }
 }
 
 fn open_ends(summary: &Summary) -> String {
-    let mut lines = format!("\n{}\n", paint(BOLD, "What it does not claim to know"));
-    for ((status, reason), count) in &summary.reasons {
-        lines += &format!("  {count:>3} ends {status}, {reason}: {}\n", reason.remedy());
-    }
-    lines
+    format!(
+        "\n{}\nA wrong name is worse than none, so these stay open:\n{}",
+        paint(BOLD, "What it does not claim to know"),
+        report::reasons(summary)
+    )
 }
 
 fn next_steps(folder: &Path, kept: bool) -> String {
-    let folder = folder.display();
-    let keep = if kept { String::new() } else { format!("  unmasq demo --keep {folder}\n") };
+    let folder = quoted(&folder.to_string_lossy());
+    let go =
+        if kept { format!("cd {folder}") } else { format!("unmasq demo --keep {folder} && cd {folder}") };
     format!(
-        "\n{}\n{keep}  unmasq trace --alerts {folder}/eve.json --inventory {folder}/inventory.json --processes \
-         {folder}/process.jsonl -o traced.json\n  unmasq lookup 203.0.113.10 --from 10:58 --to 10:59 --zone UTC \
-         --inventory {folder}/inventory.json\n",
+        "\n{}\n  {go}\n  unmasq trace --alerts eve.json --inventory inventory.json --processes process.jsonl -o \
+         traced.json\n  unmasq lookup 203.0.113.10 --from 10:58 --to 10:59 --zone UTC --inventory inventory.json\n",
         paint(BOLD, "Try it yourself")
     )
+}
+
+/// As a shell reads it.
+fn quoted(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if path.bytes().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }

@@ -31,18 +31,19 @@ pub(crate) fn run(args: &LookupArgs) -> Result<Exit> {
     };
     let answer = lookup(&knowledge, &asked);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        let json = serde_json::to_string_pretty(&answer)? + "\n";
+        std::io::stdout().write_all(json.as_bytes())?;
     } else {
         anstream::stdout().write_all(text(&answer).as_bytes())?;
     }
     let trouble = report::unread(&knowledge.warnings, knowledge.unread.iter());
-    anstream::stderr().write_all(trouble.as_bytes())?;
+    report::tell(&trouble);
     Ok(if knowledge.unread.iter().any(|unread| unread.is_loss) { Exit::Incomplete } else { Exit::Done })
 }
 
 fn during(args: &LookupArgs, knowledge: &Knowledge) -> Result<Span> {
     let latest = knowledge.site.logs.iter().filter_map(|log| log.coverage.until.finite()).max();
-    // One zone for a person: what --tz says of the logs is meant for the question too, unless said.
+    // Never --tz: the logs' zone may not be that of whoever wrote the mail.
     let zone = args.zone.as_ref();
     let resolve = |text: &str| Written::parse(text)?.resolve(zone, latest);
     match (&args.at, &args.from, &args.to) {

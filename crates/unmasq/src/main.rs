@@ -13,6 +13,7 @@ mod style;
 mod table;
 mod trace;
 mod when;
+mod wrap;
 
 use clap::Parser;
 use cli::{Cli, Command};

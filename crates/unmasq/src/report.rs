@@ -3,8 +3,8 @@
 use crate::{
     style::{BAD, BOLD, DIM, GOOD, WARN, paint},
     table::{Align, Table},
+    wrap::wrap,
 };
-use anyhow::Result;
 use std::{collections::BTreeSet, io::Write};
 use unmasq_model::{Certainty, LogTime, Reason, Span, Status};
 use unmasq_node::{Knowledge, NodeError, Skips, SourceReport, Summary, Unread};
@@ -20,25 +20,31 @@ pub(crate) fn error(error: &anyhow::Error) {
     {
         text += &format!("  {} {hint}\n", paint(GOOD, "hint:"));
     }
-    // If standard error is gone there is nobody to tell.
+    tell(&text);
+}
+
+/// Says something to whoever reads standard error; if that is gone there is nobody to tell.
+pub(crate) fn tell(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
 /// The summary of `unmasq trace`.
-pub(crate) fn trace(knowledge: &Knowledge, summary: &Summary) -> Result<()> {
+pub(crate) fn trace(knowledge: &Knowledge, summary: &Summary) {
     let mut text = String::new();
     text += &read(knowledge);
     text += &answers(summary);
     text += &per_gateway(summary);
     text += &reasons(summary);
     text += &trouble(knowledge, summary);
-    anstream::stderr().write_all(text.as_bytes())?;
-    Ok(())
+    tell(&text);
 }
 
 /// What was read: every source with its format.
 pub(crate) fn read(knowledge: &Knowledge) -> String {
     use Align::{Left, Right};
+    if knowledge.sources.is_empty() {
+        return String::new();
+    }
     let mut table = Table::new([
         ("read", Left),
         ("as", Left),
@@ -133,7 +139,8 @@ fn per_gateway(summary: &Summary) -> String {
     format!("\n{}", table.render())
 }
 
-fn reasons(summary: &Summary) -> String {
+/// The ends that are not traced, why, and what helps.
+pub(crate) fn reasons(summary: &Summary) -> String {
     if summary.reasons.is_empty() {
         return String::new();
     }
@@ -177,7 +184,7 @@ pub(crate) fn unread<'u>(warnings: &[String], unread: impl Iterator<Item = &'u U
     let mut told = BTreeSet::new();
     for unread in unread.filter(|unread| told.insert(&unread.what)) {
         let word = if unread.is_loss { paint(WARN, "warning:") } else { paint(DIM, "note:") };
-        text += &format!("  {word} {}\n", unread.what);
+        text += &format!("  {word} {}\n", wrap(&unread.what, 11, 4));
         if let Some(hint) = &unread.hint {
             text += &format!("    {} {hint}\n", paint(GOOD, "hint:"));
         }

@@ -23,9 +23,14 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Exit> {
     if args.known.is_empty() {
         bail!("nothing to trace with: give --inventory, --sessions, or both");
     }
+    writable(&args.output)?;
     let field_map = args.field_map.as_deref().map(field_map).transpose()?;
     let alerts =
         args.alerts.iter().map(|text| alerts_arg(text, field_map.as_ref())).collect::<Result<Vec<_>>>()?;
+    let from_stdin = alerts.iter().filter(|alerts| alerts.path == "-").count();
+    if from_stdin + args.known.stdin_uses() > 1 {
+        bail!("standard input can be read only once: give the others as files");
+    }
     let bars = Bars::default();
     let knowledge = Knowledge::learn(&args.known.sources(), &bars)?;
     let options = Options {
@@ -38,7 +43,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Exit> {
     };
     let summary = write_to(&args.output, |out| Ok(trace_alerts(&knowledge, &alerts, &options, out, &bars)?))?;
     if !args.quiet {
-        report::trace(&knowledge, &summary)?;
+        report::trace(&knowledge, &summary);
     }
     Ok(exit(&knowledge, &summary))
 }
@@ -74,6 +79,22 @@ fn alerts_arg(text: &str, field_map: Option<&Arc<FieldMap>>) -> Result<AlertsArg
         }
     };
     Ok(AlertsArg { format: Some(format), path: path.into() })
+}
+
+/// Says at once what would otherwise be found out at the end of a long run.
+fn writable(output: &Path) -> Result<()> {
+    let folder = output.parent().filter(|folder| *folder != Path::new(""));
+    if output.is_dir() {
+        bail!("cannot write `{}`: it is a folder; name a file in it", output.display());
+    }
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!(
+            "cannot write `{}`: there is no folder `{}`; make it first",
+            output.display(),
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 /// Writes to standard output, or beside the file and then in its place, so that a failed run leaves
