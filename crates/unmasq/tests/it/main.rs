@@ -1,4 +1,12 @@
 //! The program as its users run it: files in, files out, text and exit codes.
 
+mod alibaba;
+mod demo;
+mod help;
+mod hostile;
+mod inputs;
+mod lab;
+mod lookup;
 mod run;
+mod schema;
 mod trace;

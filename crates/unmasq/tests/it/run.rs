@@ -1,10 +1,11 @@
 //! Runs the built program in a folder of its own.
 
+use serde_json::Value;
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 use tempfile::TempDir;
 
@@ -27,8 +28,17 @@ impl Workplace {
 
     /// With the recorded lab in it.
     pub(crate) fn with_lab() -> Self {
+        Self::with_corpus("lab-basic")
+    }
+
+    /// With the site of two Alibaba Cloud accounts in it.
+    pub(crate) fn with_alibaba() -> Self {
+        Self::with_corpus("alibaba-site")
+    }
+
+    fn with_corpus(name: &str) -> Self {
         let place = Self::new();
-        for file in fs::read_dir(lab()).unwrap() {
+        for file in fs::read_dir(corpus(name)).unwrap() {
             let path = file.unwrap().path();
             fs::copy(&path, place.path(path.file_name().unwrap().to_str().unwrap())).unwrap();
         }
@@ -45,7 +55,11 @@ impl Workplace {
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
+        String::from_utf8(self.bytes(name)).unwrap()
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
     }
 
     /// Runs `unmasq` with the words of `line`.
@@ -54,38 +68,86 @@ impl Workplace {
     }
 
     pub(crate) fn run_with_input(&self, line: &str, input: &[u8]) -> Ran {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_unmasq"))
-            .args(line.split_whitespace())
-            .current_dir(self.folder.path())
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let mut child = self.start(&args);
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
         // A program that stops reading is not a failure of the test.
         let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().unwrap();
+        let ran = Ran::of(child);
         feeder.join().unwrap();
-        Ran {
+        ran
+    }
+
+    /// Starts `unmasq`, with pipes for its input and output.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(env!("CARGO_BIN_EXE_unmasq")).args(args).spawn().unwrap()
+    }
+
+    /// A command that runs in this folder, without colour and terminal.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.folder.path())
+            .env_remove("CLICOLOR_FORCE")
+            .env("COLUMNS", "100")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+impl Ran {
+    /// Waits for the end of a child.
+    pub(crate) fn of(child: Child) -> Self {
+        let output = child.wait_with_output().unwrap();
+        Self {
             exit: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Ran {
     /// The run, which must have succeeded.
     pub(crate) fn well(self) -> Self {
-        assert_eq!(self.exit, 0, "{}", self.err);
+        self.exits(0)
+    }
+
+    /// The run, which must have ended so.
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.exit, code, "{}", self.err);
+        self
+    }
+
+    /// The run, which must have told a person this.
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.err.contains(text), "`{text}` is not in:\n{}", self.err);
         self
     }
 }
 
-/// The recorded lab that ships with the project.
-pub(crate) fn lab() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/lab-basic")
+/// The lines of `traced` that have a trace, as JSON.
+pub(crate) fn traces(traced: &str) -> Vec<Value> {
+    let traced = traced.trim_start_matches('\u{feff}');
+    let lines = traced.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.map(|mut line| line["trace"].take()).filter(|trace| !trace.is_null()).collect()
+}
+
+/// The lines of a traced file with the trace, their last member, cut out again.
+pub(crate) fn without_traces(traced: &[u8]) -> Vec<u8> {
+    const MARK: &[u8] = b",\"trace\":{\"version\":1,\"alert_id\":";
+    let bare = |line: &[u8]| {
+        let member = line.windows(MARK.len()).rposition(|window| window == MARK);
+        match (member, line.iter().rposition(|byte| *byte == b'}')) {
+            (Some(member), Some(brace)) => [&line[..member], &line[brace..]].concat(),
+            _ => line.to_vec(),
+        }
+    };
+    traced.split_inclusive(|byte| *byte == b'\n').flat_map(bare).collect()
+}
+
+/// A folder of the corpus that ships with the project.
+pub(crate) fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus").join(name)
 }
