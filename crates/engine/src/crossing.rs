@@ -7,8 +7,8 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::IpAddr};
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, LogIx, LogTime, Protocol, Realm, Reason, Role, Session, SessionsQuestion,
-    Site, Span, Translator,
+    Certainty, Endpoint, GatewayIx, Log, LogIx, LogTime, Protocol, Realm, Reason, Role, Session,
+    SessionsQuestion, Site, Span, Translator,
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
@@ -177,7 +177,7 @@ fn certainty<'k>(
     let only_translator = site.declared && translators.iter().all(|t| t.gateway == translators[0].gateway);
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
-    let all_arrived = site.declared && translators.iter().all(|t| is_complete(site, t.gateway, at));
+    let all_arrived = site.declared && translators.iter().all(|t| is_complete(site, t.gateway, at, |_| true));
     let has_ports = leg.protocol.has_ports();
     // For ICMP an endpoint is an address: alerts do not show its query id.
     let place =
@@ -194,11 +194,13 @@ fn certainty<'k>(
     }
 }
 
-/// Whether a log declared complete covers `at`, so that no record of this gateway can be missing.
-pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span) -> bool {
+/// Whether a log declared complete covers `at`, so that nothing of the kind that it shows can be
+/// missing; only logs that are `fit` count.
+pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span, fit: impl Fn(&Log) -> bool) -> bool {
     site.logs_of(gateway).any(|log| {
         let seen = at.widened(log.clock_bound);
-        log.coverage.complete && log.coverage.since <= seen.from() && seen.to() <= log.coverage.until
+        let covers = log.coverage.since <= seen.from() && seen.to() <= log.coverage.until;
+        log.coverage.complete && covers && fit(log)
     })
 }
 

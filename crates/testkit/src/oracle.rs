@@ -236,18 +236,31 @@ impl<'a> Oracle<'a> {
     /// and the gap to the next record of the same session.
     fn possible(&self, session: &'a Session) -> impl Iterator<Item = Span> {
         let bound = self.bound(session);
-        let own = Span::between(session.start.from(), self.latest_end(session));
+        let own = Span::between(self.earliest_start(session), self.latest_end(session));
         let gap = self.gap_after(session);
         [Some(own), gap].into_iter().flatten().map(move |span| span.widened(bound))
+    }
+
+    /// When a session can have begun: as logged, or when the holder of its tuple before it was last there.
+    fn earliest_start(&self, session: &Session) -> LogTime {
+        let logged = session.start.from();
+        if logged != LogTime::BEGINNING || !is_exclusive(session) {
+            return logged;
+        }
+        let before = self
+            .sessions
+            .iter()
+            .filter(|other| same_log(session, other) && same_tuple(session, other))
+            .map(|other| other.end.from())
+            .filter(|last_there| *last_there < session.start.to())
+            .max();
+        before.unwrap_or(logged)
     }
 
     /// When a session was over: as logged, or when the next holder of its tuple began.
     fn latest_end(&self, session: &Session) -> LogTime {
         let logged = session.end.to();
-        // Several hosts ping one peer at once, and without the ids of their echoes all look alike.
-        let exclusive =
-            session.translation.protocol.has_ports() || session.translation.outside.port.is_some();
-        if logged != LogTime::FOREVER || !exclusive {
+        if logged != LogTime::FOREVER || !is_exclusive(session) {
             return logged;
         }
         let next = self
@@ -290,6 +303,12 @@ fn shown(realm: &Realm, endpoint: Endpoint, protocol: Protocol) -> Place {
 /// Whether two endpoints of one address may be the same, where not both know a port.
 fn ports_agree(a: Endpoint, b: Endpoint) -> bool {
     a.port.is_none() || b.port.is_none() || a.port == b.port
+}
+
+/// Whether its tuple has one holder at a time. Several hosts ping one peer at once, and without the
+/// ids of their echoes all look alike.
+fn is_exclusive(session: &Session) -> bool {
+    session.translation.protocol.has_ports() || session.translation.outside.port.is_some()
 }
 
 fn same_log(a: &Session, b: &Session) -> bool {
