@@ -24,7 +24,10 @@ pub(crate) fn explain<'k>(
     let site = inquiry.site();
     let gateways: Vec<GatewayIx> = distinct_gateways(translators);
     if leg.opened_by_us != Some(true) {
-        let rules: Vec<_> = gateways.iter().flat_map(|&gateway| dnat_rules(site, gateway, leg)).collect();
+        // A complete log that shows inbound flows speaks louder than a rule: this was none of them.
+        let refuted = |gateway: GatewayIx| is_complete(site, gateway, leg.at, |log| log.shows_inbound);
+        let open = gateways.iter().copied().filter(|&gateway| !refuted(gateway));
+        let rules: Vec<_> = open.flat_map(|gateway| dnat_rules(site, gateway, leg)).collect();
         if !rules.is_empty() {
             return Some(Absence::Rules(rules));
         }
@@ -51,7 +54,7 @@ pub(crate) fn explain<'k>(
     if !connected.iter().any(heard) {
         return nothing(Reason::NeverHeard);
     }
-    let complete = connected.iter().all(|&gateway| is_complete(site, gateway, leg.at));
+    let complete = connected.iter().all(|&gateway| is_complete(site, gateway, leg.at, |_| true));
     nothing(if complete { Reason::NoSession } else { Reason::NotLogged })
 }
 

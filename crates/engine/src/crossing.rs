@@ -7,8 +7,8 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::IpAddr};
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, LogIx, LogTime, Protocol, Realm, Reason, Role, Session, SessionsQuestion,
-    Site, Span, Translator,
+    Certainty, Endpoint, GatewayIx, Log, LogIx, LogTime, Protocol, Realm, Reason, Role, Session,
+    SessionsQuestion, Site, Span, Translator,
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
@@ -177,15 +177,12 @@ fn certainty<'k>(
     let only_translator = site.declared && translators.iter().all(|t| t.gateway == translators[0].gateway);
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
-    let all_arrived = site.declared && translators.iter().all(|t| is_complete(site, t.gateway, at));
-    let has_ports = leg.protocol.has_ports();
-    // For ICMP an endpoint is an address: alerts do not show its query id.
-    let place =
-        |c: &Candidate<'_>| (c.realm.clone(), c.inside.map(|at| (at.ip, at.port.filter(|_| has_ports))));
-    let alone = candidates.iter().all(|candidate| place(candidate) == place(&candidates[0]));
+    let all_arrived = site.declared && translators.iter().all(|t| shows_all(site, t.gateway, at));
+    let alone = candidates.len() == 1;
     move |candidate| {
         let proven = full_key && only_translator && candidate.is_proven(at);
-        let nothing_missing = alone && all_arrived && !candidate.is_bridged(at);
+        // Without the full key even a complete log can hide another: one that began before it did.
+        let nothing_missing = full_key && alone && all_arrived && !candidate.is_bridged(at);
         match (proven || nothing_missing, settled || candidate.is_bridged(at)) {
             (true, _) => Certainty::Certain,
             (false, true) => Certainty::Likely,
@@ -194,12 +191,21 @@ fn certainty<'k>(
     }
 }
 
-/// Whether a log declared complete covers `at`, so that no record of this gateway can be missing.
-pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span) -> bool {
+/// Whether a log declared complete covers `at`, so that nothing of the kind that it shows can be
+/// missing; only logs that are `fit` count.
+pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span, fit: impl Fn(&Log) -> bool) -> bool {
     site.logs_of(gateway).any(|log| {
         let seen = at.widened(log.clock_bound);
-        log.coverage.complete && log.coverage.since <= seen.from() && seen.to() <= log.coverage.until
+        let covers = log.coverage.since <= seen.from() && seen.to() <= log.coverage.until;
+        log.coverage.complete && covers && fit(log)
     })
+}
+
+/// Whether a complete log covers `at` and shows every flow that can have used the gateway's address:
+/// on a machine of ours that includes its own, which are not translated.
+fn shows_all(site: &Site, gateway: GatewayIx, at: Span) -> bool {
+    let speaks_itself = site.gateway(gateway).instance.is_some();
+    is_complete(site, gateway, at, |log| log.shows_inbound || !speaks_itself)
 }
 
 /// Whether every record about `leg` should have arrived, of every gateway that may have translated it.

@@ -46,6 +46,12 @@ impl Stay<'_> {
         self.proven.is_some_and(|proven| proven.contains(at))
     }
 
+    /// Whether its records are whole sessions, not windows of some.
+    fn is_whole(&self, site: &Site) -> bool {
+        let whole = |record: &&Session| record.log().is_some_and(|log| site.log(log).idle_timeout.is_none());
+        self.records.iter().all(whole)
+    }
+
     fn same_translation(&self, other: &Self) -> bool {
         let key =
             |stay: &Self| stay.records.first().map(|s| (s.gateway, s.translation, s.inside_realm.clone()));
@@ -65,7 +71,7 @@ impl Stay<'_> {
 pub(crate) fn stays<'k>(site: &Site, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
     let mut stays: Vec<Stay<'k>> = sessions.iter().map(|session| stay(site, session, sessions)).collect();
     stays.sort_by(|a, b| (a.start, a.end, &a.records).cmp(&(b.start, b.end, &b.records)));
-    join_windows(site, &fuse_logs(stays))
+    join_windows(site, &fuse_logs(site, stays))
 }
 
 fn stay<'k>(site: &Site, session: &'k Session, all: &[&Session]) -> Stay<'k> {
@@ -108,13 +114,15 @@ fn end(session: &Session, all: &[&Session]) -> Span {
 }
 
 /// Makes one stay of those that several logs of a gateway tell of one session: each log's edges
-/// narrow the others'. Only where exactly one partner fits; else both stand, which excludes nobody.
-fn fuse_logs(stays: Vec<Stay<'_>>) -> Vec<Stay<'_>> {
-    let mut fused: Vec<Stay<'_>> = Vec::with_capacity(stays.len());
+/// narrow the others'. Only where exactly one partner fits, else both stand, which excludes nobody;
+/// and only for whole sessions, for the start of a capture window is not that of its session.
+fn fuse_logs<'k>(site: &Site, stays: Vec<Stay<'k>>) -> Vec<Stay<'k>> {
+    let mut fused: Vec<Stay<'k>> = Vec::with_capacity(stays.len());
     for stay in stays {
         let fits = |other: &&mut Stay<'_>| {
             let logs_differ = other.records.iter().all(|record| record.log() != stay.records[0].log());
-            logs_differ && other.same_translation(&stay) && edges_agree(other, &stay)
+            let whole = other.is_whole(site) && stay.is_whole(site);
+            logs_differ && whole && other.same_translation(&stay) && edges_agree(other, &stay)
         };
         let mut partners: Vec<&mut Stay<'_>> = fused.iter_mut().filter(fits).collect();
         match partners.as_mut_slice() {
@@ -139,36 +147,42 @@ fn narrow<'k>(into: &mut Stay<'k>, other: Stay<'k>) {
     into.records.extend(other.records);
 }
 
-/// Joins records of one session that a log writes in several windows: those that follow closely,
-/// and those with a silence shorter than the gateway's idle time-out in which nobody else stood.
+/// Joins records of one session that a log writes in several windows.
 fn join_windows<'k>(site: &Site, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
     let mut joined: Vec<Stay<'k>> = Vec::with_capacity(stays.len());
-    for (place, stay) in stays.iter().enumerate() {
+    for stay in stays {
         let idle = stay.records[0].log().and_then(|log| site.log(log).idle_timeout);
-        let previous = joined.iter_mut().rev().find(|earlier| earlier.same_translation(stay));
-        match (idle, previous) {
-            (Some(idle), Some(earlier)) if earlier.end.to().plus(idle.max(TOUCHING)) >= stay.start.from() => {
-                let silence = Span::new(earlier.end.to(), stay.start.from()).ok();
-                let close = earlier.end.to().plus(TOUCHING) >= stay.start.from();
-                let others = stays.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, other)| other);
-                match silence {
-                    Some(gap) if !close => {
-                        if others.into_iter().any(|other| other.contends(stay) && other.touches(gap)) {
-                            joined.push(stay.clone());
-                            continue;
-                        }
-                        earlier.gaps.push(gap);
-                    }
-                    _ => {}
-                }
-                earlier.end = Span::between(
-                    earlier.end.from().max(stay.end.from()),
-                    earlier.end.to().max(stay.end.to()),
-                );
-                earlier.records.extend(stay.records.iter().copied());
-            }
+        let earlier = joined.iter_mut().rev().find(|earlier| earlier.same_translation(stay));
+        match (idle, earlier) {
+            (Some(idle), Some(earlier)) if goes_on(earlier, stay, idle, stays) => append(earlier, stay),
             _ => joined.push(stay.clone()),
         }
     }
     joined
+}
+
+/// Whether `stay` is `earlier` going on: they follow each other closely, or with a silence shorter
+/// than the gateway's idle time-out in which nobody else stood. All by the exporter's own clock.
+fn goes_on(earlier: &Stay<'_>, stay: &Stay<'_>, idle: Duration, all: &[Stay<'_>]) -> bool {
+    let Some(silence) = silence(earlier, stay) else { return true };
+    let alone = || {
+        let contenders = all.iter().filter(|other| other.contends(stay)).flat_map(|other| &other.records);
+        !contenders.into_iter().any(|record| record.reach().touches(silence))
+    };
+    silence.from().plus(TOUCHING) >= silence.to() || (silence.from().plus(idle) >= silence.to() && alone())
+}
+
+/// The time between the last record of `earlier` and the first of `stay`, if there is any.
+fn silence(earlier: &Stay<'_>, stay: &Stay<'_>) -> Option<Span> {
+    let last = earlier.records.iter().map(|record| record.end.to()).max()?;
+    let first = stay.records.iter().map(|record| record.start.from()).min()?;
+    Span::new(last, first).ok()
+}
+
+fn append<'k>(earlier: &mut Stay<'k>, stay: &Stay<'k>) {
+    if silence(earlier, stay).is_some_and(|silence| silence.from().plus(TOUCHING) < silence.to()) {
+        earlier.gaps.extend(Span::new(earlier.end.to(), stay.start.from()));
+    }
+    earlier.end = Span::between(earlier.end.from().max(stay.end.from()), earlier.end.to().max(stay.end.to()));
+    earlier.records.extend(stay.records.iter().copied());
 }

@@ -132,3 +132,39 @@ macro_rules! print_as_serialized {
 }
 
 print_as_serialized!(Status Certainty Reason);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::{IntoDeserializer, value::Error};
+
+    /// Every reason, in the contract's order: who asks serde for one that there is not is told all.
+    fn all() -> Vec<Reason> {
+        let named = |name: &str| Reason::deserialize(IntoDeserializer::<Error>::into_deserializer(name));
+        let told = named("?").unwrap_err().to_string();
+        told.split('`').skip(3).step_by(2).map(|name| named(name).unwrap()).collect()
+    }
+
+    /// The rows of the user guide's table: reason, what it says, remedy.
+    fn documented() -> Vec<[&'static str; 3]> {
+        let guide = include_str!("../../../docs/user-guide.md");
+        let table = guide.split("\n## Reasons and remedies\n").nth(1).unwrap();
+        let rows = table.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+        rows.take_while(|line| line.starts_with('|'))
+            .map(|row| {
+                let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+                cells.try_into().unwrap_or_else(|_| panic!("not three cells: {row}"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_user_guide_lists_every_reason_with_its_remedy() {
+        let rows = documented();
+        assert_eq!(rows.len(), all().len());
+        for (reason, [name, _, remedy]) in all().into_iter().zip(rows) {
+            assert_eq!(name, format!("`{reason}`"), "the guide has the contract's order");
+            assert_eq!(remedy, reason.remedy());
+        }
+    }
+}

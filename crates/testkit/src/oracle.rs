@@ -3,11 +3,7 @@
 //! It says who may have been behind an address given every session that is known, and nothing about
 //! certainty: it never waits and never doubts a log.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use unmasq_model::{
     Alert, End, Endpoint, Gateway, GatewayIx, LogTime, Protocol, Realm, Role, Session, Site, Span,
     trace::Place,
@@ -70,9 +66,6 @@ pub struct Oracle<'a> {
     sessions: &'a [Session],
 }
 
-/// Who is behind each inside endpoint that one gateway's sessions name, and whether it is masked.
-type Found = BTreeMap<Place, (bool, BTreeSet<Suspect>)>;
-
 /// What is asked of one gateway after the other.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
@@ -107,7 +100,6 @@ impl<'a> Oracle<'a> {
     /// Adds everybody behind an endpoint; false if no gateway may have held its address.
     fn ask(&self, asked: Asked<'_>, depth: usize, suspects: &mut BTreeSet<Suspect>) -> bool {
         let mut masked = false;
-        let mut found = Found::new();
         for (ix, gateway) in (0..).map(GatewayIx).zip(&self.site.gateways) {
             let names = self.names(gateway, asked);
             masked |= !names.is_empty();
@@ -119,19 +111,12 @@ impl<'a> Oracle<'a> {
                     && asked.remote.is_none_or(|r| r.ip == t.remote.ip && ports_agree(t.remote, r))
                     && self.possible(session).any(|live| live.touches(asked.at));
                 if explains {
-                    self.follow(session, gateway, asked, depth, suspects, &mut found);
+                    self.follow(session, gateway, asked, depth, suspects);
                 }
             }
         }
-        if suspects.is_empty() && found.is_empty() {
-            self.ask_rules(asked, depth, &mut found);
-        }
-        // Several echoes of one host are one way on: it ends there only if none of them goes further.
-        for (place, (masked, behind)) in found {
-            if behind.is_empty() {
-                suspects.insert(if masked { Suspect::Masked(place) } else { Suspect::Inside(place) });
-            }
-            suspects.extend(behind);
+        if suspects.is_empty() {
+            self.ask_rules(asked, depth, suspects);
         }
         masked
     }
@@ -144,7 +129,6 @@ impl<'a> Oracle<'a> {
         asked: Asked<'_>,
         depth: usize,
         suspects: &mut BTreeSet<Suspect>,
-        found: &mut Found,
     ) {
         let t = &session.translation;
         let Some(inside) = t.inside else {
@@ -157,11 +141,11 @@ impl<'a> Oracle<'a> {
             return;
         };
         let realm = session.inside_realm.as_ref().unwrap_or(&gateway.inside_realm);
-        self.follow_inside(realm, inside, t.inside_remote, asked, depth, found);
+        self.follow_inside(realm, inside, t.inside_remote, asked, depth, suspects);
     }
 
     /// A destination NAT rule answers where no session does, and where no log would show one.
-    fn ask_rules(&self, asked: Asked<'_>, depth: usize, found: &mut Found) {
+    fn ask_rules(&self, asked: Asked<'_>, depth: usize, suspects: &mut BTreeSet<Suspect>) {
         let when = asked.at.widened(self.site.widest_clock_bound());
         for gateway in &self.site.gateways {
             if self.names(gateway, asked).is_empty() || self.logs(gateway).any(|log| log.shows_inbound) {
@@ -174,7 +158,7 @@ impl<'a> Oracle<'a> {
                     && rule.held.touches(when);
                 if meant {
                     let inside = Endpoint::new(rule.inside.ip, rule.inside.port.or(asked.outside.port));
-                    self.follow_inside(&gateway.inside_realm, inside, asked.remote, asked, depth, found);
+                    self.follow_inside(&gateway.inside_realm, inside, asked.remote, asked, depth, suspects);
                 }
             }
         }
@@ -187,18 +171,23 @@ impl<'a> Oracle<'a> {
         remote: Option<Endpoint>,
         asked: Asked<'_>,
         depth: usize,
-        found: &mut Found,
+        suspects: &mut BTreeSet<Suspect>,
     ) {
         let place = shown(realm, inside, asked.protocol);
         // A log that carries an echo's id tells more than the alert did: the next gateway is asked for it.
         let next = Asked { realm, outside: inside, remote, ..asked };
         let mut behind = BTreeSet::new();
         let masked = depth > 0 && self.ask(next, depth - 1, &mut behind);
-        let (any_masked, all_behind) = found.entry(place.clone()).or_default();
-        *any_masked |= masked;
+        if behind.is_empty() {
+            suspects.insert(if masked {
+                Suspect::Masked(place.clone())
+            } else {
+                Suspect::Inside(place.clone())
+            });
+        }
         // What an inner gateway kept for itself was its own: the address that we came with is where
         // the way ends.
-        all_behind.extend(behind.into_iter().map(|suspect| match suspect {
+        suspects.extend(behind.into_iter().map(|suspect| match suspect {
             Suspect::Gateway(_) => Suspect::Masked(place.clone()),
             other => other,
         }));
@@ -236,18 +225,31 @@ impl<'a> Oracle<'a> {
     /// and the gap to the next record of the same session.
     fn possible(&self, session: &'a Session) -> impl Iterator<Item = Span> {
         let bound = self.bound(session);
-        let own = Span::between(session.start.from(), self.latest_end(session));
+        let own = Span::between(self.earliest_start(session), self.latest_end(session));
         let gap = self.gap_after(session);
         [Some(own), gap].into_iter().flatten().map(move |span| span.widened(bound))
+    }
+
+    /// When a session can have begun: as logged, or when the holder of its tuple before it was last there.
+    fn earliest_start(&self, session: &Session) -> LogTime {
+        let logged = session.start.from();
+        if logged != LogTime::BEGINNING || !is_exclusive(session) {
+            return logged;
+        }
+        let before = self
+            .sessions
+            .iter()
+            .filter(|other| same_log(session, other) && same_tuple(session, other))
+            .map(|other| other.end.from())
+            .filter(|last_there| *last_there < session.start.to())
+            .max();
+        before.unwrap_or(logged)
     }
 
     /// When a session was over: as logged, or when the next holder of its tuple began.
     fn latest_end(&self, session: &Session) -> LogTime {
         let logged = session.end.to();
-        // Several hosts ping one peer at once, and without the ids of their echoes all look alike.
-        let exclusive =
-            session.translation.protocol.has_ports() || session.translation.outside.port.is_some();
-        if logged != LogTime::FOREVER || !exclusive {
+        if logged != LogTime::FOREVER || !is_exclusive(session) {
             return logged;
         }
         let next = self
@@ -290,6 +292,12 @@ fn shown(realm: &Realm, endpoint: Endpoint, protocol: Protocol) -> Place {
 /// Whether two endpoints of one address may be the same, where not both know a port.
 fn ports_agree(a: Endpoint, b: Endpoint) -> bool {
     a.port.is_none() || b.port.is_none() || a.port == b.port
+}
+
+/// Whether its tuple has one holder at a time. Several hosts ping one peer at once, and without the
+/// ids of their echoes all look alike.
+fn is_exclusive(session: &Session) -> bool {
+    session.translation.protocol.has_ports() || session.translation.outside.port.is_some()
 }
 
 fn same_log(a: &Session, b: &Session) -> bool {
