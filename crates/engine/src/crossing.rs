@@ -177,7 +177,8 @@ fn certainty<'k>(
     let only_translator = site.declared && translators.iter().all(|t| t.gateway == translators[0].gateway);
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
-    let all_arrived = site.declared && translators.iter().all(|t| shows_all(site, t.gateway, at));
+    let all_arrived =
+        site.declared && translators.iter().all(|t| shows_all(site, t.gateway, at, only_translator));
     let alone = candidates.len() == 1;
     move |candidate| {
         let proven = full_key && only_translator && candidate.is_proven(at);
@@ -201,11 +202,12 @@ pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span, fit: impl F
     })
 }
 
-/// Whether a complete log covers `at` and shows every flow that can have used the gateway's address:
-/// on a machine of ours that includes its own, which are not translated.
-fn shows_all(site: &Site, gateway: GatewayIx, at: Span) -> bool {
-    let speaks_itself = site.gateway(gateway).instance.is_some();
-    is_complete(site, gateway, at, |log| log.shows_inbound || !speaks_itself)
+/// Whether a complete log covers `at` and shows every flow that can have used the gateway's address.
+/// A machine of ours also speaks for itself, untranslated; and where several gateways share an
+/// address, each may have kept what the others forwarded. Not every log shows that.
+fn shows_all(site: &Site, gateway: GatewayIx, at: Span, alone: bool) -> bool {
+    let translates_all = alone && site.gateway(gateway).instance.is_none();
+    is_complete(site, gateway, at, |log| log.shows_inbound || translates_all)
 }
 
 /// Whether every record about `leg` should have arrived, of every gateway that may have translated it.

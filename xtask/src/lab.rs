@@ -1,0 +1,52 @@
+//! Traces the recorded lab at several clock bounds and holds the answers against its truth.
+
+use anyhow::{Context, Result, bail};
+use std::{fs, path::Path, time::Duration};
+use unmasq_node::{
+    Knowledge, Silent, Sources,
+    batch::{AlertsArg, EvidenceDetail, Options, trace_alerts},
+};
+use unmasq_testkit::{corpus, lab::score};
+
+const BOUNDS_MS: [u64; 4] = [50, 500, 1_000, 2_000];
+
+/// What of the lab to trace.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A clock bound in milliseconds, instead of the usual four
+    #[arg(long, value_name = "MS")]
+    clock_bound: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let folder = corpus::folder().join("lab-basic");
+    let bounds = arguments.clock_bound.map_or(BOUNDS_MS.to_vec(), |bound| vec![bound]);
+    let mut wrong = 0;
+    for bound in bounds {
+        let traced = traced(&folder, Duration::from_millis(bound))?;
+        let truth = fs::read_to_string(folder.join("truth.jsonl")).context("cannot read the truth")?;
+        let score = score(&traced, &truth)?;
+        println!("clock bound {bound} ms\n{score}");
+        wrong += score.wrong().count();
+    }
+    if wrong > 0 {
+        bail!("{wrong} ends are named wrongly");
+    }
+    Ok(())
+}
+
+fn traced(folder: &Path, clock_bound: Duration) -> Result<String> {
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let sources = Sources {
+        inventory: Some(folder.join("inventory.json")),
+        processes: vec![path("process.jsonl")],
+        clock_bound: Some(clock_bound),
+        ..Sources::default()
+    };
+    let knowledge = Knowledge::learn(&sources, &Silent)?;
+    let alerts = [AlertsArg { format: None, path: path("eve.json") }];
+    let options = Options { field: "trace".into(), only_alerts: false, evidence: EvidenceDetail::Ref };
+    let mut out = Vec::new();
+    trace_alerts(&knowledge, &alerts, &options, &mut out, &Silent)?;
+    Ok(String::from_utf8(out)?)
+}
