@@ -4,9 +4,11 @@
 //! Every translation that fits is traced like an alert of its own, by the same function; the answers
 //! are then counted by who they name.
 
+mod narrow;
+
 use crate::Knowledge;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Endpoint, GatewayIx, GatewayName, HoldersQuestion, Log, LogTime,
     PerEnd, Protocol, Realm, Reason, Session, SessionsQuestion, Span, Status, Translation,
@@ -45,6 +47,8 @@ pub struct LookupAnswer {
     pub gateways: Vec<GatewayRow>,
     /// What else would help, the most useful first; empty if one holder is named.
     pub would_narrow: Vec<Narrowing>,
+    /// How many more fitted than a trace lists: more have held the endpoint than `holders` says.
+    pub unlisted: usize,
 }
 
 /// One who held the endpoint.
@@ -130,11 +134,13 @@ pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
     let realm = asked.realm.clone().unwrap_or_else(|| site.sensor_realm.clone());
     let during = asked.during;
     let mut fits = Vec::new();
+    let mut unlisted = 0;
     let mut rows: BTreeMap<HolderKey, HolderRow> = BTreeMap::new();
     for (translation, sessions) in translations(knowledge, asked, &realm) {
         let alert = as_alert(translation, asked.outside, &realm, during);
         let trace = knowledge.trace(&alert);
         let EndTrace::Masked(end) = trace.src else { continue };
+        unlisted += end.candidates_total - end.candidates.len();
         for named in named(knowledge, &end) {
             let holder = named.key();
             let reach = sessions.iter().map(|session| session.reach()).reduce(Span::hull).unwrap_or(during);
@@ -151,9 +157,10 @@ pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
         from: during.from(),
         to: during.to(),
         reason: nobody,
-        would_narrow: if holders.len() > 1 { would_narrow(asked, &fits) } else { Vec::new() },
+        would_narrow: if holders.len() > 1 { narrow::would_narrow(asked, &fits) } else { Vec::new() },
         holders,
         gateways,
+        unlisted,
     }
 }
 
@@ -355,59 +362,4 @@ fn why_nobody(knowledge: &Knowledge, asked: &Lookup, realm: &Realm, gateways: &[
         _ if logs.iter().any(|log| log.best_effort || !log.coverage.complete) => Reason::NotLogged,
         _ => Reason::NoSession,
     }
-}
-
-/// What each fact that is not known yet would leave, the most useful first.
-fn would_narrow(asked: &Lookup, fits: &[Fit]) -> Vec<Narrowing> {
-    let by = |value: &dyn Fn(&Fit) -> String| {
-        let mut holders: BTreeMap<String, BTreeSet<&HolderKey>> = BTreeMap::new();
-        for fit in fits {
-            holders.entry(value(fit)).or_default().insert(&fit.holder);
-        }
-        holders.values().map(BTreeSet::len).max().unwrap_or_default()
-    };
-    let mut facts = Vec::new();
-    if asked.outside.port.is_none() {
-        facts.push((Fact::Port, by(&|fit| format!("{:?}", fit.translation.outside.port))));
-    }
-    if asked.remote.is_none_or(|remote| remote.port.is_none()) {
-        facts.push((Fact::Remote, by(&|fit| fit.translation.remote.to_string())));
-    }
-    if asked.protocol.is_none() {
-        facts.push((Fact::Protocol, by(&|fit| fit.translation.protocol.to_string())));
-    }
-    facts.push((Fact::Time, at_once(fits)));
-    let all: BTreeSet<&HolderKey> = fits.iter().map(|fit| &fit.holder).collect();
-    let mut useful: Vec<Narrowing> = facts
-        .into_iter()
-        .filter(|(_, left)| *left < all.len())
-        .map(|(fact, holders_at_most)| Narrowing { fact, holders_at_most })
-        .collect();
-    useful.sort_by_key(|narrowing| (narrowing.holders_at_most, narrowing.fact));
-    useful
-}
-
-/// The most holders that were there at any one moment: a sweep over all beginnings and ends.
-fn at_once(fits: &[Fit]) -> usize {
-    let mut turns: Vec<(LogTime, bool, &HolderKey)> = fits
-        .iter()
-        .flat_map(|fit| [(fit.reach.from(), false, &fit.holder), (fit.reach.to(), true, &fit.holder)])
-        .collect();
-    // Whoever begins in the moment that another ends was there with it.
-    turns.sort_unstable();
-    let mut there: BTreeMap<&HolderKey, usize> = BTreeMap::new();
-    let mut most = 0;
-    for (_, ends, holder) in turns {
-        let sessions = there.entry(holder).or_default();
-        if ends {
-            *sessions -= 1;
-            if *sessions == 0 {
-                there.remove(holder);
-            }
-        } else {
-            *sessions += 1;
-        }
-        most = most.max(there.len());
-    }
-    most
 }

@@ -73,6 +73,13 @@ fn text(answer: &LookupAnswer) -> String {
         }
         (holders, _) => text += &holders_table(holders),
     }
+    if answer.unlisted > 0 {
+        text += &format!(
+            "  {} {} more were there; ask for a shorter time, or with a port and a peer\n",
+            paint(WARN, "not listed:"),
+            answer.unlisted
+        );
+    }
     text += &coverage(answer);
     text += &narrowing(answer);
     text

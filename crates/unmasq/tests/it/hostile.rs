@@ -1,16 +1,10 @@
 //! Bad input: a clear message with file, line and remedy, bounded memory, and the rest goes on.
 
-use crate::run::{Ran, Workplace, traces, without_traces};
+use crate::run::{Ran, Workplace, gzip, traces, without_traces};
 use flate2::{Compression, write::GzEncoder};
 use std::{fs::File, io::Write};
 
 const TRACE: &str = "trace --alerts eve.json --inventory inventory.json";
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 #[test]
 fn what_came_before_a_break_is_used() {

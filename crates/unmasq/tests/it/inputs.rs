@@ -1,15 +1,7 @@
 //! Inputs as they lie on real disks: compressed, rotated, in folders, through pipes, in another form
 //! than was thought.
 
-use crate::run::{Ran, Workplace};
-use flate2::{Compression, write::GzEncoder};
-use std::io::Write;
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
+use crate::run::{Ran, Workplace, gzip};
 
 /// The lines of a text, split after line `at`.
 fn split(text: &str, at: usize) -> (String, String) {

@@ -120,3 +120,22 @@ fn a_reader_who_leaves_is_no_failure() {
     let ran = crate::run::Ran::of(child).well();
     assert!(!ran.err.contains("panicked"), "{}", ran.err);
 }
+
+#[test]
+fn more_holders_than_are_listed_are_counted() {
+    let place = Workplace::new();
+    let record = |turn: u64| {
+        let start = 1_773_475_200 + turn * 30;
+        format!(
+            "{{\"instance\":\"ngw\",\"protocol\":\"6\",\"pri_ip\":\"10.20.1.{turn}\",\"pri_port\":\"4000\",\"pub_ip\":\"198.51.100.77\",\"pub_port\":\"443\",\"nat_ip\":\"203.0.113.9\",\"nat_port\":\"2000\",\"start_time\":\"{start}\",\"end_time\":\"{}\"}}\n",
+            start + 10
+        )
+    };
+    place.write("nat.jsonl", (1..=40).map(record).collect::<String>());
+    let line =
+        "lookup 203.0.113.9 --from 2026-03-14T08:00:00Z --to 2026-03-14T08:30:00Z --sessions nat.jsonl";
+    let answer: Value = serde_json::from_str(&place.run(&format!("{line} --json")).well().out).unwrap();
+    let listed = answer["holders"].as_array().unwrap().len();
+    assert_eq!((listed, &answer["unlisted"]), (32, &8.into()));
+    assert!(place.run(line).well().out.contains("not listed: 8 more"));
+}

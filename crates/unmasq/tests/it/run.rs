@@ -1,5 +1,6 @@
 //! Runs the built program in a folder of its own.
 
+use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use std::{
     fs,
@@ -150,4 +151,11 @@ pub(crate) fn without_traces(traced: &[u8]) -> Vec<u8> {
 /// A folder of the corpus that ships with the project.
 pub(crate) fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus").join(name)
+}
+
+/// One gzip member.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
