@@ -4,6 +4,7 @@
 use crate::{
     crossing::{Candidate, Leg, distinct, is_complete, is_settled, question, touching},
     known::Inquiry,
+    stay::Logs,
 };
 use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site, Translator};
 
@@ -73,7 +74,7 @@ pub(crate) fn under_another_name<'k>(
     let mut waiting = false;
     for &gateway in gateways {
         match inquiry.sessions(question(site, leg, gateway, None)) {
-            Some(sessions) => found.extend(touching(site, leg, &sessions)),
+            Some(sessions) => found.extend(touching(site, leg, &sessions, Logs::Together)),
             None => waiting = true,
         }
     }

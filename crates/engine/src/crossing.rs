@@ -3,7 +3,7 @@
 use crate::{
     absence::{self, Absence},
     known::Inquiry,
-    stay::{Stay, stays},
+    stay::{Logs, Stay, stays},
 };
 use std::{collections::BTreeMap, net::IpAddr};
 use unmasq_model::{
@@ -61,24 +61,23 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }
-    let mut found: Vec<Stay<'k>> = Vec::new();
-    let mut waiting = false;
-    for translator in &translators {
-        match inquiry.sessions(question(site, leg, translator.gateway, Some(translator.logged_as))) {
-            Some(sessions) => found.extend(touching(site, leg, &sessions)),
-            None => waiting = true,
-        }
-    }
-    if waiting {
-        return None;
-    }
-    let mut candidates = distinct(site, &leg.realm, found);
+    let asked = translators.iter().map(|t| question(site, leg, t.gateway, Some(t.logged_as)));
+    // Every question is asked before giving up, so that all are answered at once.
+    let answers: Vec<Option<Vec<&Session>>> = asked.map(|question| inquiry.sessions(question)).collect();
+    let answers: Vec<Vec<&Session>> = answers.into_iter().collect::<Option<_>>()?;
+    let remaining = |logs| {
+        let found = answers.iter().flat_map(|sessions| touching(site, leg, sessions, logs));
+        distinct(site, &leg.realm, found.collect())
+    };
+    let mut candidates = remaining(Logs::Together);
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, &translators, inquiry)?));
     }
     let settled =
         translators_settled(site, leg) && candidates.iter().all(|candidate| candidate.is_bounded(site));
-    let sure = certainty(site, leg, &translators, &candidates, settled);
+    // What logs exclude only together may be excluded by mistake: that is no proof.
+    let alone = remaining(Logs::Apart).len() == 1;
+    let sure = certainty(site, leg, &translators, alone, settled);
     for candidate in &mut candidates {
         candidate.certainty = sure(candidate);
     }
@@ -104,8 +103,8 @@ pub(crate) fn question(
 }
 
 /// The stays of one gateway that touch the alert.
-pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
-    stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
+pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session], logs: Logs) -> Vec<Stay<'k>> {
+    stays(site, sessions, logs).into_iter().filter(|stay| stay.touches(leg.at)).collect()
 }
 
 /// Groups stays by the inside endpoint that they name.
@@ -165,12 +164,12 @@ impl Candidate<'_> {
     }
 }
 
-/// How sure each candidate of one crossing is; see [`Certainty`].
+/// How sure each candidate of one crossing is; see [`Certainty`]. `alone`: no log shows another.
 fn certainty<'k>(
     site: &'k Site,
     leg: &Leg,
     translators: &[Translator],
-    candidates: &[Candidate<'_>],
+    alone: bool,
     settled: bool,
 ) -> impl Fn(&Candidate<'_>) -> Certainty + use<'k> {
     let at = leg.at;
@@ -179,7 +178,6 @@ fn certainty<'k>(
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
     let all_arrived =
         site.declared && translators.iter().all(|t| shows_all(site, t.gateway, at, only_translator));
-    let alone = candidates.len() == 1;
     move |candidate| {
         let proven = full_key && only_translator && candidate.is_proven(at);
         // Without the full key even a complete log can hide another: one that began before it did.

@@ -5,7 +5,7 @@
 //! other down; and capture windows of one session are joined.
 
 use std::time::Duration;
-use unmasq_model::{LogTime, Session, Site, Span};
+use unmasq_model::{LogIx, LogTime, Session, Site, Span};
 
 /// One hold of a translation by one inside endpoint, by the sensor's clock.
 #[derive(Clone, Debug)]
@@ -46,10 +46,21 @@ impl Stay<'_> {
         self.proven.is_some_and(|proven| proven.contains(at))
     }
 
-    /// Whether its records are whole sessions, not windows of some.
-    fn is_whole(&self, site: &Site) -> bool {
-        let whole = |record: &&Session| record.log().is_some_and(|log| site.log(log).idle_timeout.is_none());
-        self.records.iter().all(whole)
+    /// The log of its first record.
+    fn log(&self) -> Option<LogIx> {
+        self.records.first().and_then(|record| record.log())
+    }
+
+    /// Whether another log's `other` may be the same session: only whole sessions whose beginning
+    /// somebody saw can be told. A window's start is not that of its session, and one that was only
+    /// heard of may be a later use.
+    fn may_be(&self, other: &Self, site: &Site) -> bool {
+        let told = |stay: &Self| {
+            let whole = stay.log().is_some_and(|log| site.log(log).idle_timeout.is_none());
+            whole && stay.start.from() != LogTime::BEGINNING
+        };
+        let edges_agree = self.start.touches(other.start) && self.end.touches(other.end);
+        self.log() != other.log() && told(self) && told(other) && self.same_translation(other) && edges_agree
     }
 
     fn same_translation(&self, other: &Self) -> bool {
@@ -67,11 +78,21 @@ impl Stay<'_> {
     }
 }
 
+/// Whether what several logs tell of one session is put together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Logs {
+    /// They narrow each other down: the best guess of what was.
+    Together,
+    /// Each stands for itself: nothing is left out by putting the wrong two together.
+    Apart,
+}
+
 /// The stays that the sessions of one gateway show, in order of their start.
-pub(crate) fn stays<'k>(site: &Site, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
+pub(crate) fn stays<'k>(site: &Site, sessions: &[&'k Session], logs: Logs) -> Vec<Stay<'k>> {
     let mut stays: Vec<Stay<'k>> = sessions.iter().map(|session| stay(site, session, sessions)).collect();
     stays.sort_by(|a, b| (a.start, a.end, &a.records).cmp(&(b.start, b.end, &b.records)));
-    join_windows(site, &fuse_logs(site, stays))
+    let stays = if logs == Logs::Together { fuse_logs(site, &stays) } else { stays };
+    join_windows(site, &stays)
 }
 
 fn stay<'k>(site: &Site, session: &'k Session, all: &[&Session]) -> Stay<'k> {
@@ -114,37 +135,41 @@ fn end(session: &Session, all: &[&Session]) -> Span {
 }
 
 /// Makes one stay of those that several logs of a gateway tell of one session: each log's edges
-/// narrow the others'. Only where exactly one partner fits, else both stand, which excludes nobody;
-/// and only for whole sessions, for the start of a capture window is not that of its session.
-fn fuse_logs<'k>(site: &Site, stays: Vec<Stay<'k>>) -> Vec<Stay<'k>> {
+/// narrow the others'. Only where two are each other's only match; else both stand, which excludes
+/// nobody.
+fn fuse_logs<'k>(site: &Site, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
+    let matches = |one: &Stay<'k>, other: &Stay<'k>| {
+        stays.iter().filter(|third| third.log() == other.log() && one.may_be(third, site)).count()
+    };
+    let paired = |one: &Stay<'k>, other: &Stay<'k>| {
+        one.may_be(other, site) && matches(one, other) == 1 && matches(other, one) == 1
+    };
     let mut fused: Vec<Stay<'k>> = Vec::with_capacity(stays.len());
-    for stay in stays {
-        let fits = |other: &&mut Stay<'_>| {
-            let logs_differ = other.records.iter().all(|record| record.log() != stay.records[0].log());
-            let whole = other.is_whole(site) && stay.is_whole(site);
-            logs_differ && whole && other.same_translation(&stay) && edges_agree(other, &stay)
-        };
-        let mut partners: Vec<&mut Stay<'_>> = fused.iter_mut().filter(fits).collect();
-        match partners.as_mut_slice() {
-            [partner] => narrow(partner, stay),
-            _ => fused.push(stay),
+    let mut taken = vec![false; stays.len()];
+    for (place, stay) in stays.iter().enumerate() {
+        if taken[place] {
+            continue;
         }
+        let mut whole = stay.clone();
+        for (other_place, other) in stays.iter().enumerate().skip(place + 1) {
+            if !taken[other_place] && paired(stay, other) {
+                taken[other_place] = true;
+                narrow(&mut whole, other);
+            }
+        }
+        fused.push(whole);
     }
     fused
 }
 
-fn edges_agree(a: &Stay<'_>, b: &Stay<'_>) -> bool {
-    a.start.touches(b.start) && a.end.touches(b.end)
-}
-
-fn narrow<'k>(into: &mut Stay<'k>, other: Stay<'k>) {
+fn narrow<'k>(into: &mut Stay<'k>, other: &Stay<'k>) {
     into.start = into.start.intersection(other.start).unwrap_or(into.start);
     into.end = into.end.intersection(other.end).unwrap_or(into.end);
     into.proven = match (into.proven, other.proven) {
         (Some(a), Some(b)) if a.touches(b) => Some(a.hull(b)),
         (a, b) => a.or(b),
     };
-    into.records.extend(other.records);
+    into.records.extend(&other.records);
 }
 
 /// Joins records of one session that a log writes in several windows.

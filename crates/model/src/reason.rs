@@ -111,7 +111,7 @@ impl Reason {
             Self::NeverHeard => "check the gateway's log delivery: nothing has ever come from it",
             Self::SourceLost => "records of that time were lost; look at the exporter's gaps",
             Self::NotLogged => {
-                "this log is best effort; add a second source for this gateway (flow logs, host agent)"
+                "declare the log complete in the inventory if it is, or add a second source (flow logs, host agent)"
             }
             Self::NoSession => {
                 "no translation existed: suspect a spoofed packet, or a log wrongly marked complete"

@@ -1,7 +1,11 @@
 //! One log: lines become sightings, sightings become sessions.
 
 use crate::{NodeError, Progress, SourceReport, Unread, plan::LogPlan};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 use unmasq_decode::{Decoder, Fact, Record, Sighting, Unreadable, assemble};
 use unmasq_io::source::{Frames, LINE_LIMIT, Meter, Part, open};
 use unmasq_model::{
@@ -31,26 +35,32 @@ pub(crate) fn ingest(
     let log = LogIx(u32::try_from(site.logs.len()).expect("fewer logs than 2³²"));
     let mut opened = plan.opened.take();
     let plan = &*plan;
-    let mut reader = Reader { log, plan, gateways: Gateways::default(), sightings: Vec::new(), told: None };
-    reader.gateways.named(site, &plan.gateway);
+    let mut reader = Reader { log, plan, seen: Vec::new(), told: None };
     let mut report = SourceReport::of(plan);
     for (number, found) in (0u32..).zip(&plan.files) {
         let meter = Meter::default();
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
         let input = opened.take().map_or_else(|| open(&found.location, &meter), Ok);
         match input.map(|input| Frames::new(input, LINE_LIMIT)) {
-            Ok(frames) => reader.file(number, frames, site, &mut report, unread)?,
+            Ok(frames) => reader.file(number, frames, &mut report, unread)?,
             Err(error) => unread.push(Unread::unreadable(&error)),
         }
         progress.end();
     }
-    let told = reader.told;
-    let (gateways, sightings) = (reader.gateways, reader.sightings);
+    let Reader { seen, told, .. } = reader;
+    let own = owner(site, plan, &seen).unwrap_or_else(|| plan.gateway.clone());
+    let mut gateways = Gateways::default();
+    gateways.named(site, &own);
+    let sightings = seen.into_iter().map(|(evidence, record)| {
+        let gateway = gateways.named(site, record.gateway.as_ref().unwrap_or(&own));
+        Sighting { gateway, evidence, record }
+    });
+    let sessions = assemble(sightings.collect());
+    report.gateway = Some(own);
     site.logs.push(described(plan, site, told));
     for &gateway in gateways.known.values() {
         site.gateways[gateway.0 as usize].logs.insert(log);
     }
-    let sessions = assemble(sightings);
     for session in &sessions {
         note_outside(site, session);
     }
@@ -60,6 +70,23 @@ pub(crate) fn ingest(
         unread.push(Unread::nothing_in_it(plan.name.as_str(), plan.format));
     }
     Ok(Ingested { sessions, report })
+}
+
+/// The declared gateway whose log this must be, though the inventory does not name the file: the only
+/// one to which the outside addresses in it belong.
+fn owner(site: &Site, plan: &LogPlan, seen: &[(Evidence, Record)]) -> Option<GatewayName> {
+    if site.gateways.iter().any(|gateway| gateway.name == plan.gateway) {
+        return None;
+    }
+    let outside = |record: &Record| record.translation.inside.map(|_| record.translation.outside.ip);
+    let shown: BTreeSet<IpAddr> = seen.iter().filter_map(|(_, record)| outside(record)).collect();
+    let owns = |gateway: &&Gateway| {
+        let declared = gateway.addresses.iter().map(|(ip, _)| *ip);
+        declared.chain(gateway.aliases.iter().map(|alias| alias.logged)).any(|ip| shown.contains(&ip))
+    };
+    let mut owners = site.gateways.iter().filter(owns);
+    let owner = owners.next()?;
+    owners.next().is_none().then(|| owner.name.clone())
 }
 
 /// An outside address that a log shows is shared, whether declared or not.
@@ -79,7 +106,13 @@ fn described(plan: &LogPlan, site: &Site, told: Option<Span>) -> Log {
         name: plan.name.clone(),
         files: plan.files.iter().map(|found| found.location.name()).collect(),
         clock_bound: plan.facts.clock_bound.unwrap_or(site.clock_bound),
-        coverage: Coverage { since, until, complete: plan.facts.complete, delay: traits.delay },
+        // A writer that may leave records out cannot be declared not to have.
+        coverage: Coverage {
+            since,
+            until,
+            complete: plan.facts.complete && !traits.best_effort,
+            delay: traits.delay,
+        },
         best_effort: traits.best_effort,
         shows_inbound: traits.shows_inbound,
         idle_timeout: traits.idle_timeout,
@@ -113,8 +146,8 @@ impl Gateways {
 struct Reader<'p> {
     log: LogIx,
     plan: &'p LogPlan,
-    gateways: Gateways,
-    sightings: Vec<Sighting>,
+    /// Every record with the place where it is written.
+    seen: Vec<(Evidence, Record)>,
     /// From the earliest to the latest moment of which the log tells.
     told: Option<Span>,
 }
@@ -124,7 +157,6 @@ impl Reader<'_> {
         &mut self,
         number: u32,
         mut frames: Frames,
-        site: &mut Site,
         report: &mut SourceReport,
         unread: &mut Vec<Unread>,
     ) -> Result<(), NodeError> {
@@ -163,20 +195,19 @@ impl Reader<'_> {
             let line = frame.line;
             for record in records.drain(..) {
                 let evidence = Evidence { log: self.log, file: number, line, record: Arc::clone(&text) };
-                self.sighted(site, evidence, record);
+                self.sighted(evidence, record);
                 report.records += 1;
             }
         }
     }
 
-    fn sighted(&mut self, site: &mut Site, evidence: Evidence, record: Record) {
+    fn sighted(&mut self, evidence: Evidence, record: Record) {
         let told = match &record.fact {
             Fact::Event(event) => Span::at(event.at),
             Fact::Whole { start, end, .. } => Span::between(start.from(), end.to()),
         };
         self.told = Some(self.told.map_or(told, |before| before.hull(told)));
-        let gateway = self.gateways.named(site, record.gateway.as_ref().unwrap_or(&self.plan.gateway));
-        self.sightings.push(Sighting { gateway, evidence, record });
+        self.seen.push((evidence, record));
     }
 }
 

@@ -101,6 +101,10 @@ impl Knowledge {
     }
 
     fn read_log(&mut self, plan: &mut LogPlan, progress: &dyn Progress) -> Result<(), NodeError> {
+        if plan.facts.complete && plan.format.traits().best_effort {
+            let text = "`complete` is not believed: a writer of this format may leave records out";
+            self.warnings.push(format!("{}: {text} ({})", plan.name, plan.format));
+        }
         let Ingested { sessions, report } = ingest(plan, &mut self.site, &mut self.unread, progress)?;
         for session in sessions {
             self.memory.insert(session);

@@ -176,8 +176,12 @@ pub(crate) enum Evidence {
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("when").args(["at", "from"]).required(true)))]
 pub(crate) struct LookupArgs {
-    /// The address as the world saw it, with the port if that is known: 203.0.113.7:40112, 203.0.113.7 or [2001:db8::7]:40112
-    #[arg(value_name = "ADDRESS[:PORT]", value_parser = endpoint)]
+    #[arg(
+        value_name = "ADDRESS[:PORT]",
+        value_parser = endpoint,
+        help = "The address as the world saw it, with the port if that is known: 203.0.113.7:40112, 203.0.113.7 or \
+                [2001:db8::7]:40112"
+    )]
     pub(crate) endpoint: Endpoint,
     /// Whom it spoke with, and the port if that is known
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = endpoint)]
