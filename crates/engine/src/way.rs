@@ -7,7 +7,7 @@ use crate::{
 };
 use std::sync::Arc;
 use unmasq_model::{
-    Certainty, DnatRule, Endpoint, GatewayIx, Log, LogTime, Realm, Reason, Role, Site, Span,
+    Certainty, DnatRule, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Site, Span,
     trace::{Held, Hop, Place, Proof, SessionSpan},
 };
 
@@ -173,17 +173,11 @@ impl Step {
             reach: leg.at,
             split: (rules > 1).then_some(Reason::ClockBound),
             // A record that is still due would speak louder than the rule.
-            settled: translators_settled(site, leg) && !may_be_refuted(site, gateway, leg),
+            settled: translators_settled(site, leg),
             why: format!("the rule {} sends {} there", rule.path, rule.outside).into(),
         };
         Self { way, gateway }
     }
-}
-
-/// Whether a log that will be complete one day, and shows inbound flows, has not come so far yet.
-fn may_be_refuted(site: &Site, gateway: GatewayIx, leg: &Leg) -> bool {
-    let due = |log: &Log| leg.at.widened(log.clock_bound).to() > log.coverage.until;
-    site.logs_of(gateway).any(|log| log.coverage.complete && log.shows_inbound && due(log))
 }
 
 /// Asks again from the inside endpoint of `step`, in its realm.
