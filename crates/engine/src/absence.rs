@@ -4,7 +4,6 @@
 use crate::{
     crossing::{Candidate, Leg, distinct, is_complete, is_settled, question, touching},
     known::Inquiry,
-    stay::Logs,
 };
 use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site, Translator};
 
@@ -34,15 +33,18 @@ pub(crate) fn explain<'k>(
         }
     }
     let nothing = |reason| Some(Absence::Nothing { reason, matched: Vec::new() });
+    let translators_count = gateways.len();
     let connected: Vec<GatewayIx> =
         gateways.into_iter().filter(|&g| !site.gateway(g).logs.is_empty()).collect();
-    if connected.is_empty() {
+    if connected.len() < translators_count {
         return nothing(Reason::GatewayNotConnected);
     }
     if let Some(reason) = outside_coverage(site, &connected, leg) {
         return nothing(reason);
     }
-    let no_rule = |&gateway: &GatewayIx| site.gateway(gateway).dnat.is_some();
+    let heard =
+        |&gateway: &GatewayIx| site.logs_of(gateway).any(|log| log.coverage.until != LogTime::BEGINNING);
+    let no_rule = |gateway: &GatewayIx| site.gateway(*gateway).dnat.is_some() && heard(gateway);
     if leg.opened_by_us == Some(false) && connected.iter().all(no_rule) {
         return nothing(Reason::EndedAtGateway);
     }
@@ -50,8 +52,6 @@ pub(crate) fn explain<'k>(
     if !matched.is_empty() {
         return Some(Absence::Nothing { reason: Reason::AliasUnknown, matched });
     }
-    let heard =
-        |&gateway: &GatewayIx| site.logs_of(gateway).any(|log| log.coverage.until != LogTime::BEGINNING);
     if !connected.iter().any(heard) {
         return nothing(Reason::NeverHeard);
     }
@@ -74,7 +74,7 @@ pub(crate) fn under_another_name<'k>(
     let mut waiting = false;
     for &gateway in gateways {
         match inquiry.sessions(question(site, leg, gateway, None)) {
-            Some(sessions) => found.extend(touching(site, leg, &sessions, Logs::Together)),
+            Some(sessions) => found.extend(touching(site, leg, &sessions)),
             None => waiting = true,
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     absence::{self, Absence},
     known::Inquiry,
-    stay::{Logs, Stay, stays},
+    stay::{Stay, stays},
 };
 use std::{collections::BTreeMap, net::IpAddr};
 use unmasq_model::{
@@ -65,18 +65,14 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     // Every question is asked before giving up, so that all are answered at once.
     let answers: Vec<Option<Vec<&Session>>> = asked.map(|question| inquiry.sessions(question)).collect();
     let answers: Vec<Vec<&Session>> = answers.into_iter().collect::<Option<_>>()?;
-    let remaining = |logs| {
-        let found = answers.iter().flat_map(|sessions| touching(site, leg, sessions, logs));
-        distinct(site, &leg.realm, found.collect())
-    };
-    let mut candidates = remaining(Logs::Together);
+    let found = answers.iter().flat_map(|sessions| touching(site, leg, sessions));
+    let mut candidates = distinct(site, &leg.realm, found.collect());
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, &translators, inquiry)?));
     }
     let settled =
         translators_settled(site, leg) && candidates.iter().all(|candidate| candidate.is_bounded(site));
-    // What logs exclude only together may be excluded by mistake: that is no proof.
-    let alone = remaining(Logs::Apart).len() == 1;
+    let alone = candidates.len() == 1;
     let sure = certainty(site, leg, &translators, alone, settled);
     for candidate in &mut candidates {
         candidate.certainty = sure(candidate);
@@ -103,8 +99,8 @@ pub(crate) fn question(
 }
 
 /// The stays of one gateway that touch the alert.
-pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session], logs: Logs) -> Vec<Stay<'k>> {
-    stays(site, sessions, logs).into_iter().filter(|stay| stay.touches(leg.at)).collect()
+pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
+    stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
 }
 
 /// Groups stays by the inside endpoint that they name.
@@ -164,7 +160,7 @@ impl Candidate<'_> {
     }
 }
 
-/// How sure each candidate of one crossing is; see [`Certainty`]. `alone`: no log shows another.
+/// How sure each candidate of one crossing is; see [`Certainty`].
 fn certainty<'k>(
     site: &'k Site,
     leg: &Leg,

@@ -37,7 +37,7 @@ pub(crate) fn identify(
     }
     let mut processes: Vec<&Process> = sockets.iter().map(|socket| &socket.process).collect();
     processes.sort_unstable();
-    processes.dedup_by_key(|process| (process.pid, process.started));
+    processes.dedup();
     Some(match processes.as_slice() {
         [] if holder.holder().agent.is_none() => unnamed(ProcessStatus::NoAgent),
         [] => unnamed(ProcessStatus::NoRecord),

@@ -14,6 +14,9 @@ use unmasq_model::{
 /// More gateways in a row than any site has.
 const HOPS_MAX: usize = 8;
 
+/// More lines than anybody reads; a session in this many windows is proven by the first of them.
+const EVIDENCE_LISTED: usize = 32;
+
 /// One way from the outside to an inside endpoint.
 #[derive(Clone)]
 pub(crate) struct Way {
@@ -252,7 +255,13 @@ impl Way {
     pub(crate) fn absorb(&mut self, other: &Self) {
         let common = |a: &mut Option<u16>, b: Option<u16>| *a = a.filter(|port| Some(*port) == b);
         common(&mut self.place.port, other.place.port);
-        self.certainty = self.certainty.max(other.certainty);
+        // Where one may lead further than the other, no more than the weaker is known.
+        if self.stop == other.stop {
+            self.certainty = self.certainty.max(other.certainty);
+        } else {
+            self.certainty = self.certainty.min(other.certainty);
+            self.stop = if matches!(self.stop, Stop::Stuck(_)) { self.stop } else { other.stop };
+        }
         self.settled &= other.settled;
         self.reach = self.reach.hull(other.reach);
         for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
@@ -267,6 +276,7 @@ impl Way {
             hop.evidence.extend(more.evidence.iter().cloned());
             hop.evidence.sort();
             hop.evidence.dedup();
+            hop.evidence.truncate(EVIDENCE_LISTED);
         }
     }
 }
@@ -284,6 +294,7 @@ fn evidence(site: &Site, candidate: &Candidate<'_>) -> Vec<Proof> {
         .collect();
     proofs.sort();
     proofs.dedup();
+    proofs.truncate(EVIDENCE_LISTED);
     proofs
 }
 

@@ -1,9 +1,13 @@
 //! The plain index.
 
-use std::{collections::BTreeMap, net::IpAddr, ops::Bound};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    ops::Bound,
+};
 use unmasq_model::{
-    Answer, AssetId, Endpoint, GatewayIx, HoldersQuestion, LogTime, Protocol, Question, Realm, Session,
-    SessionsQuestion, Socket, SocketsQuestion, Tenure,
+    Answer, AssetId, Endpoint, GatewayIx, HoldersQuestion, LogTime, Protocol, Question, Realm, Rivals,
+    Session, SessionsQuestion, Socket, SocketsQuestion, Tenure,
 };
 
 /// Everything known, in ordered maps.
@@ -63,7 +67,7 @@ impl Memory {
     pub fn sessions(&self, asked: &SessionsQuestion) -> Vec<&Session> {
         let mut found: Vec<&Session> =
             self.near(asked).filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
-        let bounding: Vec<&Session> = found.iter().flat_map(|session| self.bounding(session)).collect();
+        let bounding = self.bounding(&found);
         found.extend(bounding);
         found.sort_unstable();
         found.dedup();
@@ -114,31 +118,18 @@ impl Memory {
         Box::new(places.map(|&place| &self.sessions[place]))
     }
 
-    /// What bounds `session` more closely than itself: its rivals before and after it where nobody saw
-    /// it begin or end, and what other logs tell of it.
-    fn bounding<'k>(&'k self, session: &Session) -> Vec<&'k Session> {
-        let outside = session.translation.outside;
-        let places = self.by_outside.get(&(session.gateway, outside.ip, outside.port)).into_iter().flatten();
-        let same_tuple: Vec<&Session> =
-            places.map(|&place| &self.sessions[place]).filter(|other| other.same_tuple(session)).collect();
-        let rivals = || {
-            let in_its_log = |other: &&&Session| other.rivals(session) && other.log() == session.log();
-            same_tuple.iter().filter(in_its_log).copied()
-        };
-        let before = rivals()
-            .filter(|other| {
-                session.start.from() == LogTime::BEGINNING && other.end.from() < session.start.to()
-            })
-            .max_by_key(|other| (other.end.from(), *other));
-        let after = rivals()
-            .filter(|other| session.end.to() == LogTime::FOREVER && other.start.from() > session.start.from())
-            .min_by_key(|other| (other.start, *other));
-        let told_elsewhere = same_tuple.iter().copied().filter(|other| {
-            other.log() != session.log()
-                && other.translation == session.translation
-                && other.reach().touches(session.reach())
-        });
-        before.into_iter().chain(after).chain(told_elsewhere).collect()
+    /// What bounds sessions that nobody saw begin or end: the holders of their tuples before and after.
+    fn bounding(&self, found: &[&Session]) -> Vec<&Session> {
+        let half_told =
+            |s: &&&Session| s.start.from() == LogTime::BEGINNING || s.end.to() == LogTime::FOREVER;
+        let open: Vec<&Session> = found.iter().filter(half_told).copied().collect();
+        let ports: BTreeSet<_> =
+            open.iter().map(|s| (s.gateway, s.translation.outside.ip, s.translation.outside.port)).collect();
+        let places = ports.iter().filter_map(|port| self.by_outside.get(port)).flatten();
+        let rivals = Rivals::of(places.map(|&place| &self.sessions[place]));
+        open.iter()
+            .flat_map(|session| rivals.before(session).into_iter().chain(rivals.after(session)))
+            .collect()
     }
 }
 

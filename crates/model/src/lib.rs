@@ -13,6 +13,7 @@ mod name;
 mod protocol;
 mod question;
 mod reason;
+mod rivals;
 mod session;
 mod site;
 mod socket;
@@ -25,6 +26,7 @@ pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, So
 pub use protocol::Protocol;
 pub use question::{Answer, HoldersQuestion, Question, SessionsQuestion, SocketsQuestion};
 pub use reason::{Certainty, Reason, Status};
+pub use rivals::Rivals;
 pub use session::{Evidence, Session, Translation};
 pub use site::{
     Alias, ContainerFacts, Coverage, DnatRule, Gateway, GatewayIx, GatewayKind, Holder, Log, LogIx, Site,

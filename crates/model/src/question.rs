@@ -29,7 +29,7 @@ pub enum Answer<'k> {
 ///
 /// The answer holds every session that answers the endpoints and whose reach touches `during`; and
 /// what bounds those more closely: for each that nobody saw begin, the session of its rivals in the
-/// same log before it; for each that nobody saw end, the one after it; and for each, what other logs tell of the same translation while it may have lived.
+/// same log before it; for each that nobody saw end, the one after it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SessionsQuestion {
     /// Whose sessions.

@@ -78,10 +78,10 @@ impl Session {
         key(self) == key(other)
     }
 
-    /// Whether only one of the two can be live at a time: they have the same tuple, and one that tells
-    /// flows apart. Without a port or query id, several hosts may share it.
+    /// Whether its tuple tells flows apart, so that it has one holder at a time. Without a port or
+    /// query id, several hosts may share it.
     #[must_use]
-    pub fn rivals(&self, other: &Self) -> bool {
-        self.same_tuple(other) && self.translation.outside.port.is_some()
+    pub fn is_exclusive(&self) -> bool {
+        self.translation.outside.port.is_some()
     }
 }

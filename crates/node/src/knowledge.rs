@@ -160,6 +160,26 @@ impl Unread {
         Self { what, hint: None, is_loss: false }
     }
 
+    pub(crate) fn absurd_times(log: &str) -> Self {
+        let what =
+            format!("{log}: a few records lie months from all others; they do not count for what it covers");
+        Self { what, hint: Some("look at the clock of whatever wrote them".into()), is_loss: false }
+    }
+
+    pub(crate) fn not_complete(log: &str) -> Self {
+        let what =
+            format!("{log}: declared complete, but not all of it could be read; it is not taken as complete");
+        Self { what, hint: None, is_loss: false }
+    }
+
+    pub(crate) fn of_another_gateway(log: &str, owner: &GatewayName) -> Self {
+        let what = format!(
+            "{log}: it shows addresses of {owner}, and the inventory does not name it as a log of that gateway"
+        );
+        let hint = format!("list it under {owner}'s logs, or nothing about that gateway can be certain");
+        Self { what, hint: Some(hint), is_loss: false }
+    }
+
     pub(crate) fn empty(file: &str) -> Self {
         Self {
             what: format!("{file}: it is empty"),

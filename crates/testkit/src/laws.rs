@@ -188,8 +188,7 @@ impl Checked {
         said.remove(&itself);
         meant.remove(&itself);
         let story = format!("{end:?}; named {said:?}; the oracle: {verdict:?}");
-        // Two logs of one gateway narrow each other down; the oracle does not go so far.
-        if said != meant && !several_logs(world) {
+        if said != meant {
             self.breaks(world, Law::CandidatesAreTheOracles, staged, answer, &story);
         }
         let status = ends(answer, end).status();
@@ -200,9 +199,7 @@ impl Checked {
         if answer.is_final && status == Status::Traced && wrong && !by_rule(ends(answer, end)) && !kept {
             self.breaks(world, Law::CompleteLogsAreRight, staged, answer, &story);
         }
-        // Logs that narrow each other down may leave an echo without its way on; the oracle does not see that.
-        let narrowed = several_logs(world) && !protocol.has_ports();
-        if verdict.decided().is_some() && status != Status::Traced && !narrowed {
+        if verdict.decided().is_some() && status != Status::Traced {
             self.breaks(world, Law::DecidableIsTraced, staged, answer, &story);
         }
         if let Truth::Behind(chain) = &staged.truth[end]

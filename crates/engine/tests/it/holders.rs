@@ -142,11 +142,9 @@ fn two_logs_of_one_gateway_are_one_truth() {
         (Span::at(t(10.0)), Span::between(t(12.0), t(60.0))),
     );
     let trace = world.alert(OUTSIDE, REMOTE, 30.0);
-    assert_eq!(
-        inside(&trace.src).as_deref(),
-        Some("vpc-a 10.0.0.15:52000"),
-        "the finer log bounds the coarser"
-    );
+    // What the coarser log cannot exclude is not excluded: to guess which of its records is which of
+    // the finer log's could leave out the right one.
+    assert_eq!(masked(&trace.src).candidates_total, 2);
     let trace = world.alert(OUTSIDE, REMOTE, 15.0);
     assert_eq!(masked(&trace.src).hops[0].evidence.len(), 2, "both logs are cited");
 }

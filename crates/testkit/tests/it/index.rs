@@ -9,17 +9,18 @@ fn scan<'s>(sessions: &'s [Session], asked: &SessionsQuestion) -> Vec<&'s Sessio
         sessions.iter().filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
     let mut found = asked_for.clone();
     for session in asked_for {
-        let rivals = || sessions.iter().filter(|other| other.rivals(session));
+        let rivals = || {
+            let same = |other: &&Session| other.same_tuple(session) && other.log() == session.log();
+            sessions.iter().filter(same).filter(|_| session.is_exclusive())
+        };
         if session.end.to() == LogTime::FOREVER {
-            let later =
-                rivals().filter(|s| s.log() == session.log() && s.start.from() > session.start.from());
+            let later = rivals().filter(|s| s.start.from() > session.start.from());
             found.extend(later.min_by_key(|s| (s.start, *s)));
         }
-        found.extend(rivals().filter(|other| {
-            other.log() != session.log()
-                && other.translation == session.translation
-                && other.reach().touches(session.reach())
-        }));
+        if session.start.from() == LogTime::BEGINNING {
+            let earlier = rivals().filter(|s| s.end.from() < session.start.to());
+            found.extend(earlier.max_by_key(|s| (s.end.from(), *s)));
+        }
     }
     found.sort_unstable();
     found.dedup();
