@@ -5,7 +5,10 @@ use crate::{
     known::Inquiry,
     stay::{Stay, stays},
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 use unmasq_model::{
     Certainty, Endpoint, GatewayIx, Log, LogIx, LogTime, Protocol, Realm, Reason, Role, Session,
     SessionsQuestion, Site, Span, Translator,
@@ -225,11 +228,9 @@ fn why_several(leg: &Leg, candidates: &[Candidate<'_>]) -> Reason {
         return Reason::Conflict;
     }
     // Logs that both tell of this moment, but each of another inside, contradict each other.
-    let share_a_log =
-        |a: &Candidate<'_>, b: &Candidate<'_>| a.logs().any(|log| b.logs().any(|other| other == log));
-    let proven: Vec<&Candidate<'_>> = candidates.iter().filter(|c| c.is_proven(leg.at)).collect();
-    let contradiction =
-        proven.iter().enumerate().any(|(place, a)| proven[place + 1..].iter().any(|b| !share_a_log(a, b)));
+    let proven = candidates.iter().filter(|candidate| candidate.is_proven(leg.at));
+    let told_by: BTreeSet<BTreeSet<LogIx>> = proven.map(|candidate| candidate.logs().collect()).collect();
+    let contradiction = told_by.iter().any(|logs| told_by.iter().any(|others| logs.is_disjoint(others)));
     let without_ports = !leg.protocol.has_ports() || leg.ours.port.is_none();
     match (without_ports, contradiction) {
         (true, _) => Reason::NoPorts,

@@ -1,6 +1,6 @@
 //! The heart: what one alert means, given what is known.
 //!
-//! [`trace`] is a pure function. If something it must know is not in [`Known`], it returns the
+//! [`trace()`] is a pure function. If something it must know is not in [`Known`], it returns the
 //! [`Question`]s; the shell answers them and calls it again, from the start. Nothing is suspended
 //! half-way, so the order in which knowledge arrives cannot matter.
 //!

@@ -5,8 +5,8 @@
 //! one session are joined. What several logs tell of one session stands side by side: to guess which
 //! record of one is which of the other could leave out the right one.
 
-use std::time::Duration;
-use unmasq_model::{LogTime, Rivals, Session, Site, Span};
+use std::{collections::HashMap, time::Duration};
+use unmasq_model::{LogTime, Realm, Rivals, Session, Site, Span, Translation};
 
 /// One hold of a translation by one inside endpoint, by the sensor's clock.
 #[derive(Clone, Debug)]
@@ -47,12 +47,6 @@ impl Stay<'_> {
     /// Whether this hold by itself excludes every other holder during `at`.
     pub(crate) fn proves(&self, at: Span) -> bool {
         self.proven.is_some_and(|proven| proven.contains(at))
-    }
-
-    fn same_translation(&self, other: &Self) -> bool {
-        let key =
-            |stay: &Self| stay.records.first().map(|s| (s.gateway, s.translation, s.inside_realm.clone()));
-        key(self) == key(other)
     }
 
     /// Whether another inside endpoint held the same tuple.
@@ -102,12 +96,17 @@ fn end(session: &Session, rivals: &Rivals<'_>) -> Span {
 /// Joins records of one session that a log writes in several windows.
 fn join_windows<'k>(site: &Site, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
     let mut joined: Vec<Stay<'k>> = Vec::with_capacity(stays.len());
+    let mut latest: HashMap<(Translation, Option<&Realm>), usize> = HashMap::new();
     for stay in stays {
-        let idle = stay.records[0].log().and_then(|log| site.log(log).idle_timeout);
-        let earlier = joined.iter_mut().rev().find(|earlier| earlier.same_translation(stay));
-        match (idle, earlier) {
+        let record = stay.records[0];
+        let idle = record.log().and_then(|log| site.log(log).idle_timeout);
+        let place = latest.entry((record.translation, record.inside_realm.as_ref())).or_insert(joined.len());
+        match (idle, joined.get_mut(*place)) {
             (Some(idle), Some(earlier)) if goes_on(earlier, stay, idle, stays) => append(earlier, stay),
-            _ => joined.push(stay.clone()),
+            _ => {
+                *place = joined.len();
+                joined.push(stay.clone());
+            }
         }
     }
     joined
