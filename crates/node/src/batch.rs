@@ -1,6 +1,6 @@
 //! Alerts in, the same alerts out, with what stands behind their shared addresses.
 
-use crate::{Knowledge, NodeError, Progress, Summary, Unread};
+use crate::{Knowledge, NodeError, Progress, Summary, Unread, inputs::each_once};
 use std::io::Write;
 use unmasq_decode::{
     alert::{self, AlertFormat, AlertIds, Reading},
@@ -90,12 +90,12 @@ fn expanded(
             }
         }
     }
-    inputs.sort_by_key(|(found, _)| (found.location.name(), found.location.clone()));
-    inputs.dedup_by_key(|(found, _)| found.location.clone());
-    match nothing {
-        Some(error) if inputs.is_empty() => Err(error),
-        _ => Ok(inputs),
+    if let Some(error) = nothing.filter(|_| inputs.is_empty()) {
+        return Err(error);
     }
+    let mut inputs = each_once(inputs)?;
+    inputs.sort_by_key(|(found, _)| (found.location.name(), found.location.clone()));
+    Ok(inputs)
 }
 
 /// One run over all alerts.

@@ -9,6 +9,7 @@
 
 pub mod batch;
 mod ingest;
+mod inputs;
 mod knowledge;
 pub mod lookup;
 mod plan;
@@ -49,6 +50,14 @@ pub enum NodeError {
         /// What to try.
         hint: String,
     },
+    /// One file was given twice, each time in another format.
+    #[error("`{file}` was given both as {} and as {}", .formats[0], .formats[1])]
+    TwoFormats {
+        /// The file.
+        file: String,
+        /// The formats, in order of name.
+        formats: [String; 2],
+    },
     /// A log's times carry no zone.
     #[error("`{file}`, line {line}, has times without a zone")]
     NeedsZone {
@@ -86,6 +95,7 @@ impl NodeError {
             Self::NeedsZone { .. } => Some(
                 "say which zone is meant: --tz Asia/Shanghai, or \"tz\" of this log in the inventory".into(),
             ),
+            Self::TwoFormats { .. } => Some("give it once, in the format that it is in".into()),
             Self::ForeignField { .. } => Some("choose another name for ours, such as --field unmasq".into()),
             Self::Inventory(_) | Self::Write(_) => None,
         }

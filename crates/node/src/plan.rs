@@ -1,9 +1,9 @@
 //! What will be read: which files make one log, in which format, of which gateway.
 
-use crate::{NodeError, Unread};
+use crate::{NodeError, Unread, inputs::each_once};
 use jiff::tz::TimeZone;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -156,15 +156,16 @@ fn given(
     inventory: Option<&Inventory>,
     unread: &mut Vec<Unread>,
 ) -> Result<Vec<LogPlan>, NodeError> {
-    let mut by_format: BTreeMap<Option<Format>, Vec<Found>> = BTreeMap::new();
+    let mut files = Vec::new();
     for arg in args {
         match expand(&arg.path) {
-            Ok(found) => by_format.entry(arg.format).or_default().extend(found),
+            Ok(found) => files.extend(found.into_iter().map(|found| (found, arg.format))),
             Err(error) => unread.push(Unread::missing(&arg.path, &error)),
         }
     }
+    let files = each_once(files)?;
     let mut plans = Vec::new();
-    for (format, found) in by_format {
+    for (format, found) in by_format(files) {
         for family in families(found) {
             let format = match format {
                 Some(format) => Some(Told { format, how: "you said so".into(), opened: None }),
@@ -186,6 +187,24 @@ fn given(
     }
     tell_apart(&mut plans);
     Ok(plans)
+}
+
+/// The files of each format. The pieces of one log are in one format: what was stated for some of them
+/// holds for all, unless two were.
+fn by_format(files: Vec<(Found, Option<Format>)>) -> BTreeMap<Option<Format>, Vec<Found>> {
+    let stated: BTreeMap<Location, Option<Format>> =
+        files.iter().map(|(found, format)| (found.location.clone(), *format)).collect();
+    let stated_for = |found: &Found| stated.get(&found.location).copied().flatten();
+    let mut grouped: BTreeMap<Option<Format>, Vec<Found>> = BTreeMap::new();
+    for family in families(files.into_iter().map(|(found, _)| found).collect()) {
+        let formats: BTreeSet<Format> = family.files.iter().filter_map(stated_for).collect();
+        let common = formats.first().copied().filter(|_| formats.len() == 1);
+        for found in family.files {
+            let format = stated_for(&found).or(common);
+            grouped.entry(format).or_default().push(found);
+        }
+    }
+    grouped
 }
 
 /// Logs of one name in several folders are called by their paths.

@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use std::io::Write;
-use unmasq_model::{LogTime, Span, Status};
+use unmasq_model::{LogTime, Span};
 use unmasq_node::{
     Knowledge,
     lookup::{Fact, HolderRow, Lookup, LookupAnswer, lookup},
@@ -80,6 +80,9 @@ fn text(answer: &LookupAnswer) -> String {
             answer.unlisted
         );
     }
+    if !answer.is_final {
+        text += &format!("  {} records that may change this are still due\n", paint(WARN, "not final:"));
+    }
     text += &coverage(answer);
     text += &narrowing(answer);
     text
@@ -93,6 +96,7 @@ fn holders_table(holders: &[HolderRow]) -> String {
         ("inside", Left),
         ("process", Left),
         ("sessions", Right),
+        ("certainty", Left),
         ("first", Left),
         ("last", Left),
         ("via", Left),
@@ -108,6 +112,7 @@ fn holders_table(holders: &[HolderRow]) -> String {
             format!("{} {}", row.inside.realm, row.inside.endpoint()),
             process.unwrap_or_default(),
             row.sessions.to_string(),
+            certainty(row),
             moment(row.first),
             moment(row.last),
             via.join(" → "),
@@ -124,7 +129,16 @@ fn who(row: &HolderRow) -> String {
         (Some(asset), None) => asset,
         (None, _) => "unknown to the inventory".to_owned(),
     };
-    if row.status == Status::Partial { format!("{name} (or something behind it)") } else { name }
+    if row.partial > 0 { format!("{name} (or something behind it)") } else { name }
+}
+
+/// How sure the sessions that name it alone are, and how many do not.
+fn certainty(row: &HolderRow) -> String {
+    match row.certainty {
+        None => "one of several".to_owned(),
+        Some(certainty) if row.ambiguous == 0 => certainty.to_string(),
+        Some(certainty) => format!("{certainty} ({} one of several)", row.ambiguous),
+    }
 }
 
 fn moment(at: LogTime) -> String {

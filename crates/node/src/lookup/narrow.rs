@@ -1,6 +1,6 @@
 //! Which one more fact would leave fewer.
 
-use super::{Fact, Fit, HolderKey, Lookup, Narrowing};
+use super::{Fact, Lookup, Narrowing, row::HolderKey, search::Fit};
 use std::collections::{BTreeMap, BTreeSet};
 use unmasq_model::LogTime;
 

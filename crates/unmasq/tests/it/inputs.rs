@@ -87,6 +87,59 @@ fn the_pieces_of_a_rotated_log_are_one_log() {
 }
 
 #[test]
+fn a_log_that_is_given_twice_is_one_log() {
+    let place = Workplace::with_lab();
+    let plain = answers(&place, GW_A);
+    place.write("logs/nat.log.1", "");
+    place.write("logs/nat.log", place.bytes(GW_A));
+    let stated = format!("conntrack-text:{GW_A}");
+    for (one, other) in [
+        (GW_A, stated.as_str()),
+        (GW_A, "./gw-a.conntrack.log"),
+        ("./gw-a.conntrack.log", stated.as_str()),
+        ("logs", "conntrack-text:logs/nat.log"),
+        ("logs", "conntrack-text:./logs/nat.log.1"),
+    ] {
+        for (first, second) in [(one, other), (other, one)] {
+            let form = format!("{first} --sessions {second}");
+            assert_eq!(answers(&place, &form), plain, "{form}");
+            let ran = place.run(&format!("trace --alerts eve.json --sessions {form} -o out.json")).well();
+            let rows = ran.err.lines().filter(|line| line.contains("1931"));
+            assert_eq!(rows.count(), 1, "{form}: {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn a_file_cannot_be_in_two_formats() {
+    let place = Workplace::with_lab();
+    for sessions in [
+        "conntrack-text:gw-a.conntrack.log --sessions alibaba-nat:./gw-a.conntrack.log",
+        "alibaba-nat:./gw-a.conntrack.log --sessions conntrack-text:gw-a.conntrack.log",
+    ] {
+        let ran = place.run(&format!("trace --alerts eve.json --sessions {sessions} -o out"));
+        ran.exits(1).says("`gw-a.conntrack.log` was given both as alibaba-nat and as conntrack-text");
+    }
+    let alerts = "--alerts suricata-eve:eve.json --alerts alibaba-ndr:./eve.json";
+    let ran = place.run(&format!("trace {alerts} --inventory inventory.json -o out"));
+    ran.exits(1).says("`eve.json` was given both as alibaba-ndr and as suricata-eve");
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn alerts_that_are_given_twice_are_traced_once() {
+    let place = Workplace::with_alibaba();
+    place.write("alerts/ndr.jsonl", place.read("ndr-alerts.jsonl"));
+    let run =
+        |alerts: &str| place.run(&format!("trace --alerts {alerts} --inventory inventory.toml")).well().out;
+    let plain = run("alibaba-ndr:alerts/ndr.jsonl");
+    for other in ["alerts", "alerts/ndr.jsonl", "./alerts/ndr.jsonl", "alibaba-ndr:./alerts/ndr.jsonl"] {
+        assert_eq!(run(&format!("{other} --alerts alibaba-ndr:alerts/ndr.jsonl")), plain, "{other}");
+        assert_eq!(run(&format!("alibaba-ndr:alerts/ndr.jsonl --alerts {other}")), plain, "{other}");
+    }
+}
+
+#[test]
 fn an_empty_piece_does_not_hide_the_others() {
     let place = Workplace::with_lab();
     let plain = answers(&place, GW_A);

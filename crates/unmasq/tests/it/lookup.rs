@@ -42,8 +42,115 @@ fn minutes_without_a_port_rank_all_who_were_there() {
     places.dedup();
     assert_eq!(places.len(), all, "each is listed once");
     let gap = &answer["gateways"][0]["gaps"][0];
-    assert!(gap["from"].as_str().unwrap().starts_with("2026-11-22T10:59:16"), "{gap}");
+    assert!(gap["from"].as_str().unwrap().starts_with("2026-11-22T10:59:15"), "{gap}");
     assert!(!answer["would_narrow"].as_array().unwrap().is_empty());
+    assert_eq!(answer["final"], false, "the log ends before the asked minute does");
+}
+
+#[test]
+fn a_row_is_as_sure_as_the_least_sure_session_that_names_it_alone() {
+    let place = Workplace::with_lab();
+    let answer = answer(&place, "203.0.113.10 --from 10:58 --to 10:59 --zone UTC");
+    let mut mixed = 0;
+    for row in answer["holders"].as_array().unwrap() {
+        let count = |name: &str| row[name].as_u64().unwrap();
+        let alone = count("traced") + count("partial");
+        assert_eq!(count("sessions"), alone + count("ambiguous"), "{row}");
+        assert_eq!(row["certainty"].is_null(), alone == 0, "{row}");
+        mixed += usize::from(alone > 0 && count("ambiguous") > 0);
+    }
+    assert!(mixed > 0);
+}
+
+#[test]
+fn one_of_several_is_not_called_traced() {
+    let place = Workplace::new();
+    let record = |host: u8| {
+        format!(
+            "{{\"instance\":\"ngw\",\"protocol\":\"6\",\"pri_ip\":\"10.20.1.{host}\",\"pri_port\":\"4000\",\"pub_ip\":\"198.51.100.77\",\"pub_port\":\"443\",\"nat_ip\":\"203.0.113.9\",\"nat_port\":\"2000\",\"start_time\":\"1773475200\",\"end_time\":\"1773475230\"}}\n"
+        )
+    };
+    place.write("nat.jsonl", record(1) + &record(2));
+    let line = "lookup 203.0.113.9:2000 --at 2026-03-14T08:00:10Z --sessions nat.jsonl";
+    let answer: Value = serde_json::from_str(&place.run(&format!("{line} --json")).well().out).unwrap();
+    for row in answer["holders"].as_array().unwrap() {
+        assert_eq!(
+            (&row["certainty"], &row["traced"], &row["ambiguous"]),
+            (&Value::Null, &0.into(), &1.into())
+        );
+    }
+    assert!(place.run(line).well().out.contains("one of several"));
+}
+
+#[test]
+fn what_may_still_arrive_is_neither_covered_nor_final() {
+    let place = Workplace::with_alibaba();
+    let line = "lookup 203.0.113.9 --at 2026-03-14T08:04:00Z --sessions nat.jsonl";
+    // The log tells until 08:05; what is of its last quarter of an hour may still come.
+    let record = |start: u64| {
+        format!(
+            "{{\"instance\":\"ngw\",\"protocol\":\"6\",\"pri_ip\":\"10.20.1.1\",\"pri_port\":\"4000\",\"pub_ip\":\"198.51.100.77\",\"pub_port\":\"443\",\"nat_ip\":\"203.0.113.9\",\"nat_port\":\"2000\",\"start_time\":\"{start}\",\"end_time\":\"{}\"}}\n",
+            start + 120
+        )
+    };
+    place.write("nat.jsonl", record(1_773_471_600) + &record(1_773_475_380));
+    let ran = place.run(&format!("{line} --json")).well();
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(answer["final"], false);
+    assert_eq!(answer["gateways"][0]["gaps"][0]["from"], "2026-03-14T08:04:00Z");
+    assert!(place.run(line).well().out.contains("not final:"));
+    let early: Value =
+        serde_json::from_str(&place.run(&format!("{} --json", line.replace("08:04", "07:01"))).well().out)
+            .unwrap();
+    assert_eq!((&early["final"], &early["gateways"][0]["gaps"]), (&true.into(), &serde_json::json!([])));
+}
+
+#[test]
+fn the_reason_is_the_one_that_a_trace_gives() {
+    let place = Workplace::with_lab();
+    let traced = place.run(&format!("trace --alerts eve.json --only-alerts {LAB}")).well().out;
+    let mut seen = std::collections::BTreeSet::new();
+    for line in traced.lines() {
+        let alert: Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| alert[name].to_string().trim_matches('"').to_owned();
+        let protocol = text("proto").to_lowercase();
+        if protocol.contains("icmp") {
+            continue;
+        }
+        let at = text("timestamp").replace("+0000", "Z");
+        for (ours, peer) in [("src", "dest"), ("dest", "src")] {
+            let end = &alert["trace"][ours];
+            let reason = end["reason"].as_str().filter(|_| end["status"] == "untraced");
+            let Some(reason) = reason.filter(|reason| seen.insert((*reason).to_owned())) else { continue };
+            let endpoint =
+                |end: &str| format!("{}:{}", text(&format!("{end}_ip")), text(&format!("{end}_port")));
+            let question =
+                format!("{} --remote {} --proto {protocol} --at {at}", endpoint(ours), endpoint(peer));
+            let answer = answer(&place, &question);
+            assert_eq!(answer["reason"], reason, "{question}");
+            assert_eq!(answer["holders"], serde_json::json!([]), "{question}");
+        }
+    }
+    assert!(seen.contains("ended-at-gateway"), "{seen:?}");
+}
+
+#[test]
+fn a_declared_rule_names_whom_no_log_does() {
+    let place = Workplace::new();
+    place.write(
+        "site.toml",
+        "[[gateways]]\nid = 'gw'\noutside = { addresses = ['203.0.113.7'] }\n\
+         dnat = [{ proto = 'tcp', public = '203.0.113.7:22', private = '10.0.0.4:22' }]\n",
+    );
+    let line = "--at 2026-11-22T10:58:01Z --inventory site.toml --json";
+    let answer = |question: &str| -> Value {
+        serde_json::from_str(&place.run(&format!("lookup {question} {line}")).well().out).unwrap()
+    };
+    for question in ["203.0.113.7:22", "203.0.113.7:22 --proto tcp --remote 192.0.2.66:4133"] {
+        let row = &answer(question)["holders"][0];
+        assert_eq!((&row["inside"]["ip"], &row["certainty"]), (&"10.0.0.4".into(), &"likely".into()));
+    }
+    assert_eq!(answer("203.0.113.7:22 --proto udp")["reason"], "gateway-not-connected");
 }
 
 #[test]

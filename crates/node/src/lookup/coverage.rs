@@ -1,0 +1,61 @@
+//! How far the logs of the gateways tell that may have translated the endpoint.
+
+use super::{Gap, GatewayRow, Lookup};
+use crate::Knowledge;
+use unmasq_model::{GatewayIx, LogTime, Realm, Span};
+
+/// The gateways that may have translated the endpoint then.
+fn owners(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> Vec<GatewayIx> {
+    let site = &knowledge.site;
+    let during = asked.during.widened(site.widest_clock_bound());
+    let translators = site.translators(realm, asked.outside.ip, during);
+    let mut owners: Vec<_> = translators.into_iter().map(|translator| translator.gateway).collect();
+    owners.dedup();
+    owners
+}
+
+/// Those gateways, each with what its logs do not tell.
+pub(super) fn gateways(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> Vec<GatewayRow> {
+    let site = &knowledge.site;
+    owners(knowledge, asked, realm)
+        .into_iter()
+        .map(|owner| GatewayRow {
+            gateway: site.gateway(owner).name.clone(),
+            connected: !site.gateway(owner).logs.is_empty(),
+            gaps: gaps(
+                asked.during,
+                site.logs_of(owner).map(|log| (log.coverage.since, log.coverage.watermark())),
+            ),
+        })
+        .collect()
+}
+
+/// Whether every record about the asked time should have arrived. A gateway without a log has nothing
+/// more to say.
+pub(super) fn is_settled(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> bool {
+    let site = &knowledge.site;
+    owners(knowledge, asked, realm).into_iter().all(|owner| {
+        let mut logs = site.logs_of(owner).peekable();
+        logs.peek().is_none()
+            || logs.any(|log| asked.during.widened(log.clock_bound).to() <= log.coverage.watermark())
+    })
+}
+
+/// What of `during` none of the covered stretches contains.
+fn gaps(during: Span, covered: impl Iterator<Item = (LogTime, LogTime)>) -> Vec<Gap> {
+    // A log that has only begun may cover nothing yet.
+    let mut covered: Vec<(LogTime, LogTime)> = covered.filter(|(since, until)| since < until).collect();
+    covered.sort_unstable();
+    let mut gaps = Vec::new();
+    let mut from = during.from();
+    for (since, until) in covered {
+        if since > from && from < during.to() {
+            gaps.push(Gap { from, to: since.min(during.to()) });
+        }
+        from = from.max(until);
+    }
+    if from < during.to() {
+        gaps.push(Gap { from, to: during.to() });
+    }
+    gaps
+}

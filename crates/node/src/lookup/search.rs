@@ -1,0 +1,186 @@
+//! Which translations fit, whom they name, and why nobody is named if nobody is.
+
+use super::{
+    HolderRow, Lookup, LookupAnswer,
+    coverage::{gateways, is_settled},
+    narrow,
+    row::{HolderKey, is_found, named},
+};
+use crate::Knowledge;
+use std::{collections::BTreeMap, net::IpAddr};
+use unmasq_model::{
+    Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Realm, Reason, Role, SessionsQuestion,
+    Span, Translation,
+    trace::{EndTrace, MaskedEnd, Place},
+};
+
+/// One translation that fits, and whom it names.
+pub(super) struct Fit {
+    pub(super) translation: Translation,
+    pub(super) reach: Span,
+    pub(super) holder: HolderKey,
+}
+
+/// What the traces of one question say together.
+struct Search<'k> {
+    knowledge: &'k Knowledge,
+    fits: Vec<Fit>,
+    rows: BTreeMap<HolderKey, HolderRow>,
+    /// Why translations that fit name nobody.
+    ended: Vec<Reason>,
+    unlisted: usize,
+    is_final: bool,
+}
+
+/// Who was behind the endpoint.
+#[must_use]
+pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
+    let realm = asked.realm.clone().unwrap_or_else(|| knowledge.site.sensor_realm.clone());
+    let mut search = Search::new(knowledge);
+    for (translation, reach) in translations(knowledge, asked, &realm) {
+        search.trace(asked, &realm, translation, reach);
+    }
+    let reason = search.why_nobody(asked, &realm);
+    let Search { fits, rows, unlisted, is_final, .. } = search;
+    let mut holders: Vec<HolderRow> = rows.into_values().collect();
+    holders.sort_by(|a, b| b.sessions.cmp(&a.sessions).then_with(|| a.first.cmp(&b.first)));
+    LookupAnswer {
+        from: asked.during.from(),
+        to: asked.during.to(),
+        is_final: is_final && (is_full_key(asked) || is_settled(knowledge, asked, &realm)),
+        reason,
+        would_narrow: if holders.len() > 1 { narrow::would_narrow(asked, &fits) } else { Vec::new() },
+        holders,
+        gateways: gateways(knowledge, asked, &realm),
+        outside: Place::new(realm, asked.outside),
+        unlisted,
+    }
+}
+
+/// Whether at most one translation can fit, so that its trace knows all that may still come.
+fn is_full_key(asked: &Lookup) -> bool {
+    asked.protocol.is_some()
+        && asked.outside.port.is_some()
+        && asked.remote.is_some_and(|remote| remote.port.is_some())
+}
+
+/// The translations of the endpoint that may fit, each with the span in which its sessions lie.
+///
+/// Asked as widely as the engine asks, for it decides what fits: a silent session may be one still.
+fn translations(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Translation, Span> {
+    let site = &knowledge.site;
+    let mut found: BTreeMap<Translation, Span> = BTreeMap::new();
+    let during = asked.during.widened(site.widest_clock_bound());
+    for translator in site.translators(realm, asked.outside.ip, during) {
+        let idle = site.logs_of(translator.gateway).filter_map(|log| log.idle_timeout).max();
+        let question = SessionsQuestion {
+            gateway: translator.gateway,
+            protocol: asked.protocol,
+            outside: (Some(translator.logged_as), asked.outside.port),
+            remote: asked.remote,
+            during: during.widened(idle.unwrap_or_default()),
+        };
+        for session in knowledge.memory.sessions(&question) {
+            // What tells one alert from another; the rest is the answer.
+            let outside = Endpoint { ip: asked.outside.ip, ..session.translation.outside };
+            let (inside, inside_remote, role) = (None, None, Role::Unknown);
+            let key = Translation { inside, inside_remote, role, outside, ..session.translation };
+            let reach = session.reach();
+            found.entry(key).and_modify(|known| *known = known.hull(reach)).or_insert(reach);
+        }
+    }
+    found.retain(|_, reach| reach.touches(during));
+    found
+}
+
+impl<'k> Search<'k> {
+    fn new(knowledge: &'k Knowledge) -> Self {
+        let (fits, rows, ended) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Self { knowledge, fits, rows, ended, unlisted: 0, is_final: true }
+    }
+
+    /// Traces a translation that may fit. One of which the engine finds no session does not.
+    fn trace(&mut self, asked: &Lookup, realm: &Realm, translation: Translation, reach: Span) {
+        let trace = self.knowledge.trace(&as_alert(&translation, realm, asked.during));
+        let EndTrace::Masked(end) = trace.src else { return };
+        if is_found(&end) {
+            self.is_final &= trace.is_final;
+            self.add(&end, translation, reach);
+        }
+    }
+
+    fn add(&mut self, end: &MaskedEnd, translation: Translation, reach: Span) {
+        let named = named(self.knowledge, end);
+        if named.is_empty() {
+            self.ended.extend(end.reason);
+        } else {
+            self.unlisted += end.candidates_total - end.candidates.len();
+        }
+        for named in named {
+            let holder = named.key();
+            self.fits.push(Fit { translation, reach, holder: holder.clone() });
+            self.rows.entry(holder).or_insert_with(|| named.row()).add(&named);
+        }
+    }
+
+    /// Why nobody is named: as what was traced says, else as a trace of the endpoint itself says.
+    /// That one may still name somebody, by a declared rule.
+    fn why_nobody(&mut self, asked: &Lookup, realm: &Realm) -> Option<Reason> {
+        if self.rows.is_empty() && self.ended.is_empty() {
+            let reasons: Vec<Reason> =
+                as_asked(asked).filter_map(|translation| self.itself(asked, realm, translation)).collect();
+            // Where one protocol tells more than that nobody knows the address, it is known.
+            let known = reasons.iter().copied().filter(|reason| *reason != Reason::UnknownAddress).min();
+            self.ended.push(known.unwrap_or(Reason::UnknownAddress));
+        }
+        // The first that applies, in the contract's order.
+        if self.rows.is_empty() { self.ended.iter().copied().min() } else { None }
+    }
+
+    /// Traces what was asked as it was asked; the reason, if it names nobody.
+    fn itself(&mut self, asked: &Lookup, realm: &Realm, translation: Translation) -> Option<Reason> {
+        let trace = self.knowledge.trace(&as_alert(&translation, realm, asked.during));
+        let EndTrace::Masked(end) = trace.src else { return None };
+        self.is_final &= trace.is_final;
+        if is_found(&end) {
+            self.add(&end, translation, asked.during);
+        }
+        end.reason
+    }
+}
+
+/// What was asked as translations. A peer that nobody told is the unspecified address, which no
+/// session has; a protocol that nobody told is each of the two that rules are written for.
+fn as_asked(asked: &Lookup) -> impl Iterator<Item = Translation> + use<> {
+    let Lookup { outside, remote, protocol, .. } = *asked;
+    let nobody = match outside.ip {
+        IpAddr::V4(_) => IpAddr::from([0u8; 4]),
+        IpAddr::V6(_) => IpAddr::from([0u8; 16]),
+    };
+    let remote = remote.unwrap_or_else(|| Endpoint::new(nobody, None));
+    let protocols = protocol.map_or_else(|| vec![Protocol::TCP, Protocol::UDP], |protocol| vec![protocol]);
+    let (inside, inside_remote, role) = (None, None, Role::Unknown);
+    protocols.into_iter().map(move |protocol| Translation {
+        protocol,
+        role,
+        outside,
+        remote,
+        inside,
+        inside_remote,
+    })
+}
+
+/// A translation as an alert that saw it, so that it is traced like one.
+fn as_alert(translation: &Translation, realm: &Realm, at: Span) -> Alert {
+    Alert {
+        id: AlertId("lookup".into()),
+        realm: realm.clone(),
+        at,
+        protocol: translation.protocol,
+        ends: PerEnd { src: translation.outside, dest: translation.remote },
+        opened_by: None,
+        flow_start: None,
+        class: AlertClass::Attack,
+        context: Context::default(),
+    }
+}
