@@ -6,7 +6,7 @@
 //! record of one is which of the other could leave out the right one.
 
 use std::{collections::HashMap, time::Duration};
-use unmasq_model::{LogTime, Realm, Rivals, Session, Site, Span, Translation};
+use unmasq_model::{LogIx, LogTime, Realm, Rivals, Session, Site, Span, Translation};
 
 /// One hold of a translation by one inside endpoint, by the sensor's clock.
 #[derive(Clone, Debug)]
@@ -96,11 +96,12 @@ fn end(session: &Session, rivals: &Rivals<'_>) -> Span {
 /// Joins records of one session that a log writes in several windows.
 fn join_windows<'k>(site: &Site, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
     let mut joined: Vec<Stay<'k>> = Vec::with_capacity(stays.len());
-    let mut latest: HashMap<(Translation, Option<&Realm>), usize> = HashMap::new();
+    let mut latest: HashMap<(Option<LogIx>, Translation, Option<&Realm>), usize> = HashMap::new();
     for stay in stays {
         let record = stay.records[0];
         let idle = record.log().and_then(|log| site.log(log).idle_timeout);
-        let place = latest.entry((record.translation, record.inside_realm.as_ref())).or_insert(joined.len());
+        let session = (record.log(), record.translation, record.inside_realm.as_ref());
+        let place = latest.entry(session).or_insert(joined.len());
         match (idle, joined.get_mut(*place)) {
             (Some(idle), Some(earlier)) if goes_on(earlier, stay, idle, stays) => append(earlier, stay),
             _ => {
