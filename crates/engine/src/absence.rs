@@ -2,7 +2,7 @@
 //! order.
 
 use crate::{
-    crossing::{Candidate, Leg, distinct, is_complete, is_settled, question, touching},
+    crossing::{Candidate, Leg, distinct, is_complete, question, touching},
     known::Inquiry,
 };
 use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site, Translator};
@@ -125,6 +125,6 @@ fn outside_coverage(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Re
         return Some(Reason::BeforeCollection);
     }
     let heard = logs().any(|log| log.coverage.until != LogTime::BEGINNING);
-    let settled = gateways.iter().all(|&gateway| is_settled(site, gateway, leg.at));
+    let settled = gateways.iter().all(|&gateway| site.is_settled(gateway, leg.at));
     (heard && !settled).then_some(Reason::AfterCoverage)
 }

@@ -211,14 +211,7 @@ fn shows_all(site: &Site, gateway: GatewayIx, at: Span, alone: bool) -> bool {
 pub(crate) fn translators_settled(site: &Site, leg: &Leg) -> bool {
     let during = leg.at.widened(site.widest_clock_bound());
     let translators = site.translators(&leg.realm, leg.ours.ip, during);
-    translators.iter().all(|translator| is_settled(site, translator.gateway, leg.at))
-}
-
-/// Whether every record of this gateway about `at` should have arrived. A gateway without a log has
-/// nothing more to say.
-pub(crate) fn is_settled(site: &Site, gateway: GatewayIx, at: Span) -> bool {
-    let mut logs = site.logs_of(gateway).peekable();
-    logs.peek().is_none() || logs.any(|log| at.widened(log.clock_bound).to() <= log.coverage.watermark())
+    translators.iter().all(|translator| site.is_settled(translator.gateway, leg.at))
 }
 
 /// Why several insides remain, in the contract's order.

@@ -250,6 +250,14 @@ impl Site {
         self.logs.iter().map(|log| log.clock_bound).fold(self.clock_bound, Duration::max)
     }
 
+    /// Whether every record of this gateway about `at` should have arrived. A gateway without a log has
+    /// nothing more to say.
+    #[must_use]
+    pub fn is_settled(&self, gateway: GatewayIx, at: Span) -> bool {
+        let mut logs = self.logs_of(gateway).peekable();
+        logs.peek().is_none() || logs.any(|log| at.widened(log.clock_bound).to() <= log.coverage.watermark())
+    }
+
     /// The logs of one gateway that could be read.
     pub fn logs_of(&self, gateway: GatewayIx) -> impl Iterator<Item = &Log> {
         self.gateway(gateway).logs.iter().map(|&log| self.log(log))

@@ -30,15 +30,9 @@ pub(super) fn gateways(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> 
         .collect()
 }
 
-/// Whether every record about the asked time should have arrived. A gateway without a log has nothing
-/// more to say.
+/// Whether every record about the asked time should have arrived, of whoever may own the address.
 pub(super) fn is_settled(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> bool {
-    let site = &knowledge.site;
-    owners(knowledge, asked, realm).into_iter().all(|owner| {
-        let mut logs = site.logs_of(owner).peekable();
-        logs.peek().is_none()
-            || logs.any(|log| asked.during.widened(log.clock_bound).to() <= log.coverage.watermark())
-    })
+    owners(knowledge, asked, realm).into_iter().all(|owner| knowledge.site.is_settled(owner, asked.during))
 }
 
 /// What of `during` none of the covered stretches contains.
