@@ -33,29 +33,27 @@ pub(crate) fn explain<'k>(
         }
     }
     let nothing = |reason| Some(Absence::Nothing { reason, matched: Vec::new() });
-    let translators_count = gateways.len();
-    let connected: Vec<GatewayIx> =
-        gateways.into_iter().filter(|&g| !site.gateway(g).logs.is_empty()).collect();
-    if connected.len() < translators_count {
+    // One of a pair that is not connected may have what the other's log lacks.
+    if gateways.iter().any(|&gateway| site.gateway(gateway).logs.is_empty()) {
         return nothing(Reason::GatewayNotConnected);
     }
-    if let Some(reason) = outside_coverage(site, &connected, leg) {
+    if let Some(reason) = outside_coverage(site, &gateways, leg) {
         return nothing(reason);
     }
     let heard =
         |&gateway: &GatewayIx| site.logs_of(gateway).any(|log| log.coverage.until != LogTime::BEGINNING);
     let no_rule = |gateway: &GatewayIx| site.gateway(*gateway).dnat.is_some() && heard(gateway);
-    if leg.opened_by_us == Some(false) && connected.iter().all(no_rule) {
+    if leg.opened_by_us == Some(false) && gateways.iter().all(no_rule) {
         return nothing(Reason::EndedAtGateway);
     }
-    let matched = under_another_name(leg, &connected, inquiry)?;
+    let matched = under_another_name(leg, &gateways, inquiry)?;
     if !matched.is_empty() {
         return Some(Absence::Nothing { reason: Reason::AliasUnknown, matched });
     }
-    if !connected.iter().any(heard) {
+    if !gateways.iter().any(heard) {
         return nothing(Reason::NeverHeard);
     }
-    let complete = connected.iter().all(|&gateway| is_complete(site, gateway, leg.at, |_| true));
+    let complete = gateways.iter().all(|&gateway| is_complete(site, gateway, leg.at, |_| true));
     nothing(if complete { Reason::NoSession } else { Reason::NotLogged })
 }
 
