@@ -5,7 +5,7 @@ use crate::{
     crossing::{Candidate, Leg, distinct, is_complete, question, touching},
     known::Inquiry,
 };
-use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site, Translator};
+use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site};
 
 /// What takes the place of a session.
 pub(crate) enum Absence<'k> {
@@ -15,14 +15,10 @@ pub(crate) enum Absence<'k> {
     Nothing { reason: Reason, matched: Vec<Candidate<'k>> },
 }
 
-/// Why no session of `translators` explains `leg`. `None`: ask first.
-pub(crate) fn explain<'k>(
-    leg: &Leg,
-    translators: &[Translator],
-    inquiry: &Inquiry<'_, 'k>,
-) -> Option<Absence<'k>> {
+/// Why no session of those who may have translated it explains `leg`. `None`: ask first.
+pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Absence<'k>> {
     let site = inquiry.site();
-    let gateways: Vec<GatewayIx> = distinct_gateways(translators);
+    let gateways = site.owners(&leg.realm, leg.ours.ip, leg.at);
     if leg.opened_by_us != Some(true) {
         // A complete log that shows inbound flows speaks louder than a rule: this was none of them.
         let refuted = |gateway: GatewayIx| is_complete(site, gateway, leg.at, |log| log.shows_inbound);
@@ -86,12 +82,6 @@ pub(crate) fn under_another_name<'k>(
         session.translation.inside.is_some() && other != leg.ours.ip && !known
     });
     (!waiting).then(|| distinct(site, &leg.realm, found))
-}
-
-fn distinct_gateways(translators: &[Translator]) -> Vec<GatewayIx> {
-    let mut gateways: Vec<GatewayIx> = translators.iter().map(|t| t.gateway).collect();
-    gateways.dedup();
-    gateways
 }
 
 /// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment

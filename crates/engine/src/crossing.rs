@@ -60,7 +60,7 @@ pub(crate) struct Candidate<'k> {
 /// Which insides of the gateways that may have translated `leg.ours` remain. `None`: ask first.
 pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing<'k>> {
     let site = inquiry.site();
-    let translators = site.translators(&leg.realm, leg.ours.ip, leg.at.widened(site.widest_clock_bound()));
+    let translators = site.translators(&leg.realm, leg.ours.ip, leg.at);
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }
@@ -71,7 +71,7 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     let found = answers.iter().flat_map(|sessions| touching(site, leg, sessions));
     let mut candidates = distinct(site, &leg.realm, found.collect());
     if candidates.is_empty() {
-        return Some(Crossing::Absent(absence::explain(leg, &translators, inquiry)?));
+        return Some(Crossing::Absent(absence::explain(leg, inquiry)?));
     }
     let settled =
         translators_settled(site, leg) && candidates.iter().all(|candidate| candidate.is_bounded(site));
@@ -84,20 +84,19 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     Some(Crossing::Remain { candidates, split, settled })
 }
 
-/// Asks one gateway, widely enough for every bound, and for the windows on either side of a silence.
+/// Asks one gateway for the sessions that may explain `leg`.
 pub(crate) fn question(
     site: &Site,
     leg: &Leg,
     gateway: GatewayIx,
     outside: Option<IpAddr>,
 ) -> SessionsQuestion {
-    let idle = site.logs_of(gateway).filter_map(|log| log.idle_timeout).max().unwrap_or_default();
     SessionsQuestion {
         gateway,
         protocol: Some(leg.protocol),
         outside: (outside, leg.ours.port),
         remote: leg.remote,
-        during: leg.at.widened(site.widest_clock_bound()).widened(idle),
+        during: site.asked_about(gateway, leg.at),
     }
 }
 
@@ -209,9 +208,8 @@ fn shows_all(site: &Site, gateway: GatewayIx, at: Span, alone: bool) -> bool {
 
 /// Whether every record about `leg` should have arrived, of every gateway that may have translated it.
 pub(crate) fn translators_settled(site: &Site, leg: &Leg) -> bool {
-    let during = leg.at.widened(site.widest_clock_bound());
-    let translators = site.translators(&leg.realm, leg.ours.ip, during);
-    translators.iter().all(|translator| site.is_settled(translator.gateway, leg.at))
+    let owners = site.owners(&leg.realm, leg.ours.ip, leg.at);
+    owners.into_iter().all(|owner| site.is_settled(owner, leg.at))
 }
 
 /// Why several insides remain, in the contract's order.

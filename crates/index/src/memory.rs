@@ -47,11 +47,6 @@ impl Memory {
         self.sockets.entry(key).or_default().push(socket);
     }
 
-    /// Every session, in the order of insertion.
-    pub fn all_sessions(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.iter()
-    }
-
     /// Answers any question.
     #[must_use]
     pub fn answer(&self, question: &Question) -> Answer<'_> {

@@ -112,8 +112,6 @@ pub struct Log {
     pub clock_bound: Duration,
     /// Which span it covers.
     pub coverage: Coverage,
-    /// Whether its writer may leave records out, so that absence proves nothing.
-    pub best_effort: bool,
     /// Whether it also shows flows that the outside opened; a source NAT log may not.
     pub shows_inbound: bool,
     /// How long a silent session may live: records of one session this far apart are joined.
@@ -225,13 +223,14 @@ impl Site {
         (0u32..).map(GatewayIx).zip(&self.gateways)
     }
 
-    /// The gateways that may have translated `ip` in `realm` at some moment of `during`, once for
-    /// each name that their logs may have for it.
+    /// The gateways that may have translated `ip` in `realm` during `at` by the sensor's clock, once
+    /// for each name that their logs may have for it.
     ///
     /// An address that somebody declared for another time is not this gateway's now, whatever its
     /// log once showed.
     #[must_use]
-    pub fn translators(&self, realm: &Realm, ip: IpAddr, during: Span) -> Vec<Translator> {
+    pub fn translators(&self, realm: &Realm, ip: IpAddr, at: Span) -> Vec<Translator> {
+        let during = at.widened(self.widest_clock_bound());
         let mut found = BTreeSet::new();
         for (gateway, facts) in self.indexed_gateways().filter(|(_, g)| &g.outside_realm == realm) {
             if !facts.holds(ip, during) {
@@ -244,10 +243,27 @@ impl Site {
         found.into_iter().collect()
     }
 
+    /// Those gateways, each once.
+    #[must_use]
+    pub fn owners(&self, realm: &Realm, ip: IpAddr, at: Span) -> Vec<GatewayIx> {
+        let mut owners: Vec<GatewayIx> =
+            self.translators(realm, ip, at).into_iter().map(|translator| translator.gateway).collect();
+        owners.dedup();
+        owners
+    }
+
     /// The largest clock bound of any log, for asking widely enough.
     #[must_use]
     pub fn widest_clock_bound(&self) -> Duration {
         self.logs.iter().map(|log| log.clock_bound).fold(self.clock_bound, Duration::max)
+    }
+
+    /// The span to ask a gateway about `at`: widely enough for every clock bound, and for the records on
+    /// either side of a silence that a live session may keep.
+    #[must_use]
+    pub fn asked_about(&self, gateway: GatewayIx, at: Span) -> Span {
+        let idle = self.logs_of(gateway).filter_map(|log| log.idle_timeout).max().unwrap_or_default();
+        at.widened(self.widest_clock_bound()).widened(idle)
     }
 
     /// Whether every record of this gateway about `at` should have arrived. A gateway without a log has

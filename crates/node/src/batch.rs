@@ -1,15 +1,13 @@
 //! Alerts in, the same alerts out, with what stands behind their shared addresses.
 
-use crate::{Knowledge, NodeError, Progress, Summary, Unread, inputs::each_once};
+use crate::{Knowledge, NodeError, Progress, Summary, Unread, inputs::each_once, lines::line_of};
 use std::io::Write;
 use unmasq_decode::{
     alert::{self, AlertFormat, AlertIds, Reading},
     splice,
 };
 use unmasq_engine::unreadable;
-use unmasq_io::source::{
-    Found, Frame, Frames, Input, LINE_LIMIT, Meter, Origin, Part, SAMPLE_BYTES, expand, open,
-};
+use unmasq_io::source::{Found, Frame, Frames, Input, LINE_LIMIT, Meter, Origin, SAMPLE_BYTES, expand, open};
 use unmasq_model::{
     Trace,
     trace::{EndTrace, Hop, Proof},
@@ -151,13 +149,10 @@ impl Run<'_> {
     }
 
     fn frame(&mut self, found: &Found, format: &AlertFormat, frame: Frame<'_>) -> Result<(), NodeError> {
-        let skip = match frame.part {
-            Part::Whole => return self.line(found, format, frame),
-            Part::First => Some("it is longer than 1 MiB"),
-            Part::Cut => Some("the file breaks off in it"),
-            Part::Middle | Part::Last => None,
-        };
-        if let Some(why) = skip {
+        if frame.whole() {
+            return self.line(found, format, frame);
+        }
+        if let Some(Err(why)) = line_of(&frame) {
             self.summary.lines += 1;
             self.summary.skips.add(found.location.name().as_str(), frame.line, &why);
         }

@@ -1,18 +1,19 @@
 //! One log: lines become sightings, sightings become sessions.
 
-use crate::{NodeError, Progress, SourceReport, Unread, plan::LogPlan};
+use crate::{
+    NodeError, Progress, SourceReport, Unread,
+    coverage::{Covered, covered, described},
+    lines::line_of,
+    plan::LogPlan,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
-    time::Duration,
 };
-use unmasq_decode::{Decoder, Fact, Record, Sighting, Unreadable, assemble};
-use unmasq_io::source::{Frames, LINE_LIMIT, Meter, Part, open};
-use unmasq_model::{
-    Coverage, Evidence, Gateway, GatewayIx, GatewayKind, GatewayName, Log, LogIx, LogTime, Realm, Session,
-    Site, Span,
-};
+use unmasq_decode::{Decoder, Record, Sighting, Unreadable, assemble};
+use unmasq_io::source::{Frames, LINE_LIMIT, Meter, open};
+use unmasq_model::{Evidence, Gateway, GatewayIx, GatewayKind, GatewayName, LogIx, Realm, Session, Site};
 
 /// A line that is cited is cut at this length; see the contract's `evidence`.
 const RECORD_BYTES: usize = 4096;
@@ -52,9 +53,9 @@ pub(crate) fn ingest(
         progress.end();
     }
     let Reader { seen, broken, .. } = reader;
-    let told = told(seen.iter().map(|(_, record)| record));
-    let whole = !broken && report.skips.lines() == 0 && told.is_none_or(|told| told.outliers == 0);
-    if let Some(Told { outliers: 1.., .. }) = told {
+    let covered = covered(seen.iter().map(|(_, record)| record));
+    let whole = !broken && report.skips.lines() == 0 && covered.is_none_or(|covered| covered.outliers == 0);
+    if let Some(Covered { outliers: 1.., .. }) = covered {
         unread.push(Unread::absurd_times(plan.name.as_str()));
     }
     if plan.facts.complete && !whole {
@@ -63,6 +64,7 @@ pub(crate) fn ingest(
     if let Some(owner) = owner(site, plan, &seen) {
         unread.push(Unread::of_another_gateway(plan.name.as_str(), &owner));
     }
+    report.told = covered.map(|covered| covered.span);
     let mut gateways = Gateways::of(site);
     gateways.named(site, &plan.gateway);
     let sightings = seen.into_iter().map(|(evidence, record)| {
@@ -70,7 +72,7 @@ pub(crate) fn ingest(
         Sighting { gateway, evidence, record }
     });
     let sessions = assemble(sightings.collect());
-    site.logs.push(described(plan, site, told.map(|told| told.span), whole));
+    site.logs.push(described(plan, site, report.told, whole));
     for gateway in gateways.known {
         site.gateways[gateway.0 as usize].logs.insert(log);
     }
@@ -78,7 +80,6 @@ pub(crate) fn ingest(
         note_outside(site, session);
     }
     report.sessions = sessions.len() as u64;
-    report.told = told.map(|told| told.span);
     if report.records == 0 && report.skips.lines() > 0 {
         unread.push(Unread::nothing_in_it(plan.name.as_str(), plan.format));
     }
@@ -105,41 +106,6 @@ fn note_outside(site: &mut Site, session: &Session) {
     // A NAT may change a port alone, to avoid a clash; that does not make an inside address shared.
     if session.translation.inside.is_some_and(|inside| inside.ip != outside) {
         site.gateways[session.gateway.0 as usize].seen.insert(outside);
-    }
-}
-
-fn described(plan: &LogPlan, site: &Site, told: Option<Span>, whole: bool) -> Log {
-    let traits = plan.format.traits();
-    let since = plan.facts.since.or(told.map(Span::from)).unwrap_or(LogTime::BEGINNING);
-    // A writer that may leave records out cannot be declared not to have, nor can a log of which we
-    // could not read all.
-    let complete = plan.facts.complete && !traits.best_effort && whole;
-    let until = match (told, plan.facts.until) {
-        (None, _) => LogTime::BEGINNING,
-        (Some(told), Some(declared)) => {
-            if whole {
-                declared
-            } else {
-                declared.min(told.to())
-            }
-        }
-        // Where nobody says when the writing ended, lines about its last moments may be missing.
-        (Some(told), None) => {
-            if complete {
-                told.to().minus(traits.delay)
-            } else {
-                told.to()
-            }
-        }
-    };
-    Log {
-        name: plan.name.clone(),
-        files: plan.files.iter().map(|found| found.location.name()).collect(),
-        clock_bound: plan.facts.clock_bound.unwrap_or(site.clock_bound),
-        coverage: Coverage { since, until, complete, delay: traits.delay },
-        best_effort: traits.best_effort,
-        shows_inbound: traits.shows_inbound,
-        idle_timeout: traits.idle_timeout,
     }
 }
 
@@ -200,15 +166,9 @@ impl Reader<'_> {
                     return Ok(());
                 }
             };
-            let decoded = match frame.part {
-                Part::Whole if frame.content().trim_ascii().is_empty() => continue,
-                Part::Whole => decoder.decode(frame.content(), &mut records),
-                Part::First => Err(Unreadable::because("it is longer than 1 MiB")),
-                Part::Cut => Err(Unreadable::because("the file breaks off in it")),
-                Part::Middle | Part::Last => continue,
-            };
+            let Some(line) = line_of(&frame) else { continue };
             report.lines += 1;
-            match decoded {
+            match line.and_then(|line| decoder.decode(line, &mut records)) {
                 Ok(()) => {}
                 Err(Unreadable::NeedsZone) => {
                     return Err(NodeError::NeedsZone { file: location.to_string(), line: frame.line });
@@ -227,34 +187,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// Which span a log tells of, and how many of its records lie absurdly far from the others.
-#[derive(Clone, Copy)]
-struct Told {
-    span: Span,
-    outliers: usize,
-}
-
-/// A log that is silent for longer than this began anew; a few records beyond are a clock that was
-/// wrong, or a lie, and do not stretch what the log covers.
-const SILENCE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// From the earliest to the latest moment of which records tell, leaving out stretches that hold less
-/// than a hundredth of them.
-fn told<'r>(records: impl Iterator<Item = &'r Record>) -> Option<Told> {
-    let mut moments: Vec<LogTime> = records
-        .flat_map(|record| match &record.fact {
-            Fact::Event(event) => [event.at, event.at],
-            Fact::Whole { start, end, .. } => [start.from(), end.to()],
-        })
-        .collect();
-    moments.sort_unstable();
-    let stretches = moments.chunk_by(|earlier, later| earlier.plus(SILENCE_MAX) >= *later);
-    let (kept, left_out): (Vec<&[LogTime]>, Vec<&[LogTime]>) =
-        stretches.partition(|stretch| stretch.len() * 100 >= moments.len());
-    let span = Span::between(*kept.first()?.first()?, *kept.last()?.last()?);
-    Some(Told { span, outliers: left_out.iter().map(|stretch| stretch.len()).sum() })
 }
 
 fn cited(line: &[u8]) -> String {

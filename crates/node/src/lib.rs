@@ -8,9 +8,11 @@
 //! Invariant: inputs are read in order of name, so that the order in which they are given cannot matter.
 
 pub mod batch;
+mod coverage;
 mod ingest;
 mod inputs;
 mod knowledge;
+mod lines;
 pub mod lookup;
 mod plan;
 mod processes;

@@ -129,10 +129,12 @@ fn declared(inventory: &Inventory, unread: &mut Vec<Unread>) -> Result<Vec<LogPl
     for (log, found) in by_key.into_values() {
         for family in families(found) {
             let format = match log.format.as_ref().map(|name| name.parse::<Format>()) {
-                Some(Ok(format)) => Some(Told { format, how: "the inventory says so".into(), opened: None }),
+                Some(Ok(format)) => {
+                    Some(Recognised { format, how: "the inventory says so".into(), opened: None })
+                }
                 _ => detected(&family.files, unread)?,
             };
-            let Some(Told { format, how, opened }) = format else { continue };
+            let Some(Recognised { format, how, opened }) = format else { continue };
             let (name, gateway) = (family.stem.as_str().into(), log.gateway.clone());
             plans.push(LogPlan {
                 name,
@@ -168,10 +170,10 @@ fn given(
     for (format, found) in by_format(files) {
         for family in families(found) {
             let format = match format {
-                Some(format) => Some(Told { format, how: "you said so".into(), opened: None }),
+                Some(format) => Some(Recognised { format, how: "you said so".into(), opened: None }),
                 None => detected(&family.files, unread)?,
             };
-            let Some(Told { format, how, opened }) = format else { continue };
+            let Some(Recognised { format, how, opened }) = format else { continue };
             let named = |log: &&LogFile| family.files.iter().any(|found| found.location.name() == log.name);
             let declared = inventory.into_iter().flat_map(|inventory| &inventory.logs).find(named);
             plans.push(LogPlan {
@@ -222,7 +224,7 @@ fn tell_apart(plans: &mut [LogPlan]) {
 }
 
 /// The format of a log, once somebody or something told it.
-struct Told {
+struct Recognised {
     format: Format,
     how: String,
     opened: Option<Input>,
@@ -230,7 +232,7 @@ struct Told {
 
 /// The format of a log by its first file that has anything in it. A file that merely lay in a folder
 /// may be something else and is then left out.
-fn detected(files: &[Found], unread: &mut Vec<Unread>) -> Result<Option<Told>, NodeError> {
+fn detected(files: &[Found], unread: &mut Vec<Unread>) -> Result<Option<Recognised>, NodeError> {
     let mut nothing = Vec::new();
     for found in files {
         let why = match open(&found.location, &Meter::default()) {
@@ -253,7 +255,11 @@ fn detected(files: &[Found], unread: &mut Vec<Unread>) -> Result<Option<Told>, N
     Ok(None)
 }
 
-fn detected_in(found: &Found, mut input: Input, unread: &mut Vec<Unread>) -> Result<Option<Told>, NodeError> {
+fn detected_in(
+    found: &Found,
+    mut input: Input,
+    unread: &mut Vec<Unread>,
+) -> Result<Option<Recognised>, NodeError> {
     let file = found.location.to_string();
     let sample = input.sample(SAMPLE_BYTES);
     let guesses = unmasq_decode::detect(sample);
@@ -262,7 +268,7 @@ fn detected_in(found: &Found, mut input: Input, unread: &mut Vec<Unread>) -> Res
             if best.percent >= SURE && rest.iter().all(|other| other.percent * 2 < best.percent) =>
         {
             let opened = (found.location == Location::Stdin).then_some(input);
-            Ok(Some(Told {
+            Ok(Some(Recognised {
                 format: best.format,
                 how: format!("{} % of its first lines fit", best.percent),
                 opened,

@@ -1,9 +1,9 @@
 //! Process records become sockets.
 
-use crate::{Progress, SourceReport, Unread};
-use unmasq_decode::{ProcessFormat, Unreadable};
+use crate::{Progress, SourceReport, Unread, lines::line_of};
+use unmasq_decode::ProcessFormat;
 use unmasq_index::Memory;
-use unmasq_io::source::{Frames, LINE_LIMIT, Meter, Part, expand, open};
+use unmasq_io::source::{Frames, LINE_LIMIT, Meter, expand, open};
 
 /// Reads every process record of `paths` into `memory`.
 pub(crate) fn read(
@@ -51,15 +51,9 @@ fn sockets(
             Ok(None) => return,
             Err(error) => return unread.push(Unread::unreadable(&error)),
         };
-        let read = match frame.part {
-            Part::Whole if frame.content().trim_ascii().is_empty() => continue,
-            Part::Whole => ProcessFormat::Unmasq.read(frame.content()),
-            Part::First => Err(Unreadable::because("it is longer than 1 MiB")),
-            Part::Cut => Err(Unreadable::because("the file breaks off in it")),
-            Part::Middle | Part::Last => continue,
-        };
+        let Some(line) = line_of(&frame) else { continue };
         report.lines += 1;
-        match read {
+        match line.and_then(|line| ProcessFormat::Unmasq.read(line)) {
             Ok(socket) => {
                 report.records += u64::from(socket.is_some());
                 socket.into_iter().for_each(|socket| memory.insert_socket(socket));

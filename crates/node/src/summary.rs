@@ -105,10 +105,6 @@ fn gateways(site: &Site, alert: &Alert, end: End, masked: &MaskedEnd) -> Vec<Gat
     if let Some(hop) = masked.hops.first() {
         return vec![hop.gateway.clone()];
     }
-    let during = alert.at.widened(site.widest_clock_bound());
-    let translators = site.translators(&alert.realm, alert.ends[end].ip, during);
-    let mut names: Vec<GatewayName> =
-        translators.iter().map(|translator| site.gateway(translator.gateway).name.clone()).collect();
-    names.dedup();
-    names
+    let owners = site.owners(&alert.realm, alert.ends[end].ip, alert.at);
+    owners.into_iter().map(|owner| site.gateway(owner).name.clone()).collect()
 }

@@ -56,10 +56,10 @@ pub(crate) fn read(knowledge: &Knowledge) -> String {
         ("to", Left),
     ]);
     for source in &knowledge.sources {
-        let SourceReport { name, gateway, format, how, lines, records, sessions, told, .. } = source;
+        let SourceReport { name, gateway, format, how, files, lines, records, sessions, told, .. } = source;
         let edge = |of: fn(Span) -> LogTime| told.map_or_else(String::new, |told| seconds(of(told)));
         table.row([
-            name.to_string(),
+            if *files > 1 { format!("{name} ({files} files)") } else { name.to_string() },
             if how.ends_with("fit") { format!("{format} ({how})") } else { format.clone() },
             gateway.as_ref().map_or_else(|| "hosts".to_owned(), ToString::to_string),
             lines.to_string(),
@@ -104,6 +104,11 @@ fn answers(summary: &Summary) -> String {
     }
     if summary.not_final > 0 {
         text += &format!("  {} answers may change when later logs come\n", summary.not_final);
+    }
+    let read_as: Vec<String> =
+        summary.inputs.iter().map(|(file, form)| format!("{file} as {form}")).collect();
+    if !read_as.is_empty() {
+        text += &format!("  read from {}\n", read_as.join(", "));
     }
     text += &format!(
         "  {} lines = {} alerts + {} other lines + {} that could not be read\n",

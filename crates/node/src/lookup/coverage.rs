@@ -6,12 +6,7 @@ use unmasq_model::{GatewayIx, LogTime, Realm, Span};
 
 /// The gateways that may have translated the endpoint then.
 fn owners(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> Vec<GatewayIx> {
-    let site = &knowledge.site;
-    let during = asked.during.widened(site.widest_clock_bound());
-    let translators = site.translators(realm, asked.outside.ip, during);
-    let mut owners: Vec<_> = translators.into_iter().map(|translator| translator.gateway).collect();
-    owners.dedup();
-    owners
+    knowledge.site.owners(realm, asked.outside.ip, asked.during)
 }
 
 /// Those gateways, each with what its logs do not tell.

@@ -70,15 +70,13 @@ fn is_full_key(asked: &Lookup) -> bool {
 fn translations(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Translation, Span> {
     let site = &knowledge.site;
     let mut found: BTreeMap<Translation, Span> = BTreeMap::new();
-    let during = asked.during.widened(site.widest_clock_bound());
-    for translator in site.translators(realm, asked.outside.ip, during) {
-        let idle = site.logs_of(translator.gateway).filter_map(|log| log.idle_timeout).max();
+    for translator in site.translators(realm, asked.outside.ip, asked.during) {
         let question = SessionsQuestion {
             gateway: translator.gateway,
             protocol: asked.protocol,
             outside: (Some(translator.logged_as), asked.outside.port),
             remote: asked.remote,
-            during: during.widened(idle.unwrap_or_default()),
+            during: site.asked_about(translator.gateway, asked.during),
         };
         for session in knowledge.memory.sessions(&question) {
             // What tells one alert from another; the rest is the answer.
@@ -89,6 +87,7 @@ fn translations(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMa
             found.entry(key).and_modify(|known| *known = known.hull(reach)).or_insert(reach);
         }
     }
+    let during = asked.during.widened(site.widest_clock_bound());
     found.retain(|_, reach| reach.touches(during));
     found
 }

@@ -24,8 +24,6 @@ pub struct DrawnLog {
     pub until: Us,
     /// Somebody says that nothing between is missing.
     pub complete: bool,
-    /// Its writer may leave records out.
-    pub best_effort: bool,
     /// How long after the fact its records may come.
     pub delay: Duration,
 }
@@ -100,7 +98,6 @@ impl DrawnLog {
             since,
             until,
             complete: matches!(temper, Temper::Complete | Temper::Cut),
-            best_effort: matches!(plan.style, Style::Windows(_)) && temper == Temper::Lossy,
             delay: plan.delay(nat),
             plan,
         }
@@ -128,7 +125,6 @@ impl DrawnLog {
             files: vec![SourceName::from(name)],
             clock_bound: micros(self.plan.clock_bound),
             coverage: Coverage { since, until, complete, delay: self.delay },
-            best_effort: self.best_effort,
             shows_inbound: self.plan.inbound,
             idle_timeout: matches!(self.plan.style, Style::Windows(_)).then(|| micros(60 * SECOND)),
         }
