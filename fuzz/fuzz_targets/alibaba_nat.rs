@@ -1,4 +1,4 @@
-//! Alibaba NAT session logs as JSON lines, to records, to sessions.
 #![no_main]
+use unmasq_decode::Format;
 
-libfuzzer_sys::fuzz_target!(|log: &[u8]| unmasq_fuzz::decode::alibaba_nat(log));
+libfuzzer_sys::fuzz_target!(|log: &[u8]| unmasq_fuzz::decode::session_log(Format::AlibabaNat, log));

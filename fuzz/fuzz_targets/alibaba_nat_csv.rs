@@ -1,4 +1,4 @@
-//! The same as CSV.
 #![no_main]
+use unmasq_decode::Format;
 
-libfuzzer_sys::fuzz_target!(|log: &[u8]| unmasq_fuzz::decode::alibaba_nat_csv(log));
+libfuzzer_sys::fuzz_target!(|log: &[u8]| unmasq_fuzz::decode::session_log(Format::AlibabaNatCsv, log));

@@ -1,4 +1,4 @@
-//! `conntrack -E` event text, to records, to sessions.
 #![no_main]
+use unmasq_decode::Format;
 
-libfuzzer_sys::fuzz_target!(|log: &[u8]| unmasq_fuzz::decode::conntrack_text(log));
+libfuzzer_sys::fuzz_target!(|log: &[u8]| unmasq_fuzz::decode::session_log(Format::ConntrackText, log));

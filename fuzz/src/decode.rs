@@ -3,24 +3,17 @@
 
 use jiff::tz::TimeZone;
 use unmasq_decode::{
-    Format, ProcessFormat, Sighting, SpliceError,
+    Format, Hints, ProcessFormat, Sighting, SpliceError,
     alert::{self, AlertFormat, AlertIdentity, AlertIds, Reading},
     assemble, detect, splice, strip,
 };
-use unmasq_model::{Evidence, GatewayIx, LogIx, Session};
+use unmasq_model::{Evidence, GatewayIx, LogIx, LogTime, Session};
 
 /// What a target does with its bytes.
 pub type Target = fn(&[u8]);
 
-/// Every target by the name of its file and of its corpus.
-pub const ALL: [(&str, Target); 6] = [
-    ("alert", alert),
-    ("alibaba_nat", alibaba_nat),
-    ("alibaba_nat_csv", alibaba_nat_csv),
-    ("conntrack_text", conntrack_text),
-    ("process", process),
-    ("splice", splicing),
-];
+/// Every target that is not [`session_log`] of some format, by the name of its file and of its corpus.
+pub const OTHERS: [(&str, Target); 3] = [("alert", alert), ("process", process), ("splice", splicing)];
 
 /// Alerts in every form that needs no map.
 ///
@@ -41,16 +34,6 @@ pub fn alert(log: &[u8]) {
             }
         }
     }
-}
-
-/// The session log of Alibaba Cloud's NAT gateways as JSON lines.
-pub fn alibaba_nat(log: &[u8]) {
-    session_log(Format::AlibabaNat, log);
-}
-
-/// The same as CSV.
-pub fn alibaba_nat_csv(log: &[u8]) {
-    session_log(Format::AlibabaNatCsv, log);
 }
 
 /// Process records.
@@ -90,12 +73,7 @@ pub fn splicing(line: &[u8]) {
     }
 }
 
-/// `conntrack -E` event text.
-pub fn conntrack_text(log: &[u8]) {
-    session_log(Format::ConntrackText, log);
-}
-
-/// Reads a whole log of one format, with and without a zone, and assembles its sessions.
+/// Reads a whole log of one format, with and without hints, and assembles its sessions.
 ///
 /// # Panics
 /// When a promise is broken.
@@ -103,8 +81,10 @@ pub fn session_log(format: Format, log: &[u8]) {
     for guess in detect(log) {
         assert!((1..=100).contains(&guess.percent), "a guess without a line that fits");
     }
-    for zone in [None, Some(TimeZone::UTC)] {
-        let sightings = read(format, zone, log);
+    let moment = LogTime::from_unix_us(1_795_345_000_000_000);
+    let known = Hints { zone: Some(TimeZone::UTC), taken: moment, written: moment, ..Hints::default() };
+    for hints in [Hints::default(), known] {
+        let sightings = read(format, &hints, log);
         let sessions = assemble(sightings.clone());
         sessions.iter().for_each(check);
         assert!(sessions.is_sorted(), "sessions out of order");
@@ -114,8 +94,8 @@ pub fn session_log(format: Format, log: &[u8]) {
     }
 }
 
-fn read(format: Format, zone: Option<TimeZone>, log: &[u8]) -> Vec<Sighting> {
-    let mut decoder = format.decoder(zone);
+fn read(format: Format, hints: &Hints, log: &[u8]) -> Vec<Sighting> {
+    let Ok(mut decoder) = format.decoder(hints) else { return Vec::new() };
     let mut sightings = Vec::new();
     for (frame, line) in log.split(|&byte| byte == b'\n').zip(1..) {
         let mut records = Vec::new();

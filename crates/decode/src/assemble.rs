@@ -22,11 +22,20 @@ pub fn assemble(sightings: Vec<Sighting>) -> Vec<Session> {
     let mut sessions = Vec::new();
     let mut moments = Vec::new();
     for Sighting { gateway, evidence, record } in sightings {
-        let Record { gateway: _, inside_realm, translation, fact } = record;
+        let Record { gateway: _, inside_realm, translation, request, fact } = record;
         match fact {
             Fact::Whole { start, end, proven } => {
                 let evidence = vec![evidence];
-                sessions.push(Session { gateway, translation, inside_realm, start, end, proven, evidence });
+                sessions.push(Session {
+                    gateway,
+                    translation,
+                    request,
+                    inside_realm,
+                    start,
+                    end,
+                    proven,
+                    evidence,
+                });
             }
             Fact::Event(event) => {
                 let log = evidence.log;
@@ -121,7 +130,7 @@ fn merge_copies(sessions: Vec<Session>) -> Vec<Session> {
 
 fn same_but_for_evidence(one: &Session, other: &Session) -> bool {
     let key = |s: &Session| (s.gateway, s.translation, s.start, s.end, s.proven);
-    key(one) == key(other) && one.inside_realm == other.inside_realm
+    key(one) == key(other) && one.inside_realm == other.inside_realm && one.request == other.request
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod alert;
 mod assemble;
 mod field;
 mod format;
+mod hints;
 mod json;
 mod process;
 mod record;
@@ -20,6 +21,7 @@ mod splice;
 
 pub use assemble::assemble;
 pub use format::{Format, FormatTraits, Guess, UnknownFormat, detect};
+pub use hints::{BadLayout, Hints, NamedListener, Names};
 pub use process::ProcessFormat;
 pub use record::{Decoder, Event, EventKind, Fact, Record, Sighting, Unreadable};
 pub use splice::{SpliceError, splice, strip};

@@ -1,7 +1,7 @@
 //! Records: what one line of a session log says, before it becomes a session.
 
-use std::time::Duration;
-use unmasq_model::{GatewayName, LogTime, Realm, Span, Translation};
+use std::{sync::Arc, time::Duration};
+use unmasq_model::{GatewayName, LogTime, Realm, Request, Span, Translation};
 
 /// Reads frames of one log format.
 pub trait Decoder: Send {
@@ -42,6 +42,8 @@ pub struct Record {
     pub inside_realm: Option<Realm>,
     /// What was translated into what.
     pub translation: Translation,
+    /// What a balancer carried; `None` for a NAT.
+    pub request: Option<Arc<Request>>,
     /// When, and how much of the session this tells.
     pub fact: Fact,
 }

@@ -75,7 +75,7 @@ pub(crate) fn under_another_name<'k>(
     // An untranslated record, or one whose outside address is known to be another, is no alias.
     found.retain(|stay| {
         let session = stay.records[0];
-        let other = session.translation.outside.ip;
+        let Some(other) = session.translation.outside.ip else { return false };
         let gateway = site.gateway(session.gateway);
         let known = gateway.aliases.iter().any(|alias| alias.logged == other)
             || gateway.addresses.iter().any(|(declared, _)| *declared == other);

@@ -10,7 +10,7 @@ use std::{
     net::IpAddr,
 };
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, Log, LogIx, LogTime, Protocol, Realm, Reason, Role, Session,
+    Certainty, Endpoint, GatewayIx, Log, LogIx, LogTime, Outside, Protocol, Realm, Reason, Role, Session,
     SessionsQuestion, Site, Span, Translator,
 };
 
@@ -50,8 +50,8 @@ pub(crate) struct Candidate<'k> {
     /// `None`: the flow ended at the gateway itself.
     pub(crate) inside: Option<Endpoint>,
     pub(crate) inside_remote: Option<Endpoint>,
-    pub(crate) outside: Endpoint,
-    pub(crate) remote: Endpoint,
+    pub(crate) outside: Outside,
+    pub(crate) remote: Option<Endpoint>,
     pub(crate) role: Role,
     pub(crate) stays: Vec<Stay<'k>>,
     pub(crate) certainty: Certainty,

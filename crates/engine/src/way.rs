@@ -112,8 +112,10 @@ impl Step {
         split: Option<Reason>,
         settled: bool,
     ) -> Self {
-        let outside =
-            Place::new(leg.realm.clone(), Endpoint { ip: leg.ours.ip, port: candidate.outside.port });
+        let outside = Place::new(
+            leg.realm.clone(),
+            Endpoint { ip: leg.ours.ip, port: candidate.outside.port().or(leg.ours.port) },
+        );
         let inside = candidate.inside.map(|inside| Place::new(candidate.realm.clone(), inside));
         let peer = |at: Endpoint| Place::new(peer_realm(leg, &candidate.realm, at), at);
         let spans = candidate.stays.iter().flat_map(|stay| &stay.records);
@@ -126,7 +128,7 @@ impl Step {
             account: gateway.account.clone(),
             region: gateway.region.clone(),
             outside: outside.clone(),
-            remote: Some(Place::new(leg.peer_realm.clone(), candidate.remote)),
+            remote: candidate.remote.or(leg.remote).map(|at| Place::new(leg.peer_realm.clone(), at)),
             inside: inside.clone(),
             inside_remote: candidate.inside_remote.map(peer),
             session: Some(SessionSpan { start, end }),

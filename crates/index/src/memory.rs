@@ -6,21 +6,24 @@ use std::{
     ops::Bound,
 };
 use unmasq_model::{
-    Answer, AssetId, Endpoint, GatewayIx, HoldersQuestion, LogTime, Protocol, Question, Realm, Rivals,
-    Session, SessionsQuestion, Socket, SocketsQuestion, Tenure,
+    Answer, AssetId, Endpoint, GatewayIx, HoldersQuestion, LogTime, Protocol, Question, Realm,
+    RequestsQuestion, Rivals, Session, SessionsQuestion, Socket, SocketsQuestion, Tenure, Translation,
 };
 
 /// Everything known, in ordered maps.
 ///
 /// Sketch: a look-up touches the sessions of one outside ip:port (all remotes, all time), or of one
-/// outside address if the port is not known. Rows are as large as a [`Session`] with its evidence.
+/// outside address if the port is not known, and every port block of that address. Rows are as large as a [`Session`] with its evidence.
 #[derive(Default, Debug)]
 pub struct Memory {
     sessions: Vec<Session>,
-    /// Places in `sessions` by gateway and outside endpoint. Sessions without a port sort first.
+    /// Places in `sessions` by gateway, outside address and port. Those that are not of one port (none
+    /// known, or a block of them) sort first.
     by_outside: BTreeMap<(GatewayIx, IpAddr, Option<u16>), Vec<usize>>,
     /// The same by peer, for an outside address that is logged under an alias nobody told us.
     by_remote: BTreeMap<(GatewayIx, Endpoint), Vec<usize>>,
+    /// Those that a balancer carried, by client; `None` for one that is unknown or only claimed.
+    by_client: BTreeMap<(GatewayIx, Option<IpAddr>), Vec<usize>>,
     tenures: BTreeMap<(Realm, IpAddr), Vec<Tenure>>,
     sockets: BTreeMap<(AssetId, Protocol, Endpoint), Vec<Socket>>,
 }
@@ -29,11 +32,20 @@ impl Memory {
     /// Adds a session. Sessions are a set: the same one twice changes no answer.
     pub fn insert(&mut self, session: Session) {
         let (gateway, translation) = (session.gateway, session.translation);
-        let outside = (gateway, translation.outside.ip, translation.outside.port);
         let place = self.sessions.len();
+        if let Some(request) = &session.request {
+            let client = translation.remote.filter(|_| !request.client_claimed).map(|client| client.ip);
+            self.by_client.entry((gateway, client)).or_default().push(place);
+        } else {
+            if let Some(ip) = translation.outside.ip {
+                let outside = (gateway, ip, translation.outside.port());
+                self.by_outside.entry(outside).or_default().push(place);
+            }
+            if let Some(remote) = translation.remote {
+                self.by_remote.entry((gateway, remote)).or_default().push(place);
+            }
+        }
         self.sessions.push(session);
-        self.by_outside.entry(outside).or_default().push(place);
-        self.by_remote.entry((gateway, translation.remote)).or_default().push(place);
     }
 
     /// Adds who held an address.
@@ -52,6 +64,7 @@ impl Memory {
     pub fn answer(&self, question: &Question) -> Answer<'_> {
         match question {
             Question::Sessions(asked) => Answer::Sessions(self.sessions(asked)),
+            Question::Requests(asked) => Answer::Requests(self.requests(asked)),
             Question::Holders(asked) => Answer::Holders(self.holders(asked)),
             Question::Sockets(asked) => Answer::Sockets(self.sockets(asked)),
         }
@@ -64,6 +77,24 @@ impl Memory {
             self.near(asked).filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
         let bounding = self.bounding(&found);
         found.extend(bounding);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// What did a balancer carry for a client? See [`RequestsQuestion`] for what is promised.
+    #[must_use]
+    pub fn requests(&self, asked: &RequestsQuestion) -> Vec<&Session> {
+        let of = |client| self.by_client.get(&(asked.gateway, client)).into_iter().flatten();
+        let places: Box<dyn Iterator<Item = &usize>> = match asked.client {
+            Some(client) => Box::new(of(None).chain(of(Some(client.ip)))),
+            None => {
+                let (first, next) = ((asked.gateway, None), (GatewayIx(asked.gateway.0 + 1), None));
+                Box::new(self.by_client.range(first..next).flat_map(|(_, places)| places))
+            }
+        };
+        let sessions = places.map(|&place| &self.sessions[place]);
+        let mut found: Vec<&Session> = sessions.filter(|session| carried(session, asked)).collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -82,8 +113,12 @@ impl Memory {
     /// Which socket was it?
     #[must_use]
     pub fn sockets(&self, asked: &SocketsQuestion) -> Vec<&Socket> {
-        let key = (asked.instance.clone(), asked.protocol, asked.local);
-        let rows = self.sockets.get(&key).into_iter().flatten();
+        let key = |port| (asked.instance.clone(), asked.protocol, Endpoint { port, ..asked.local });
+        let every = || self.sockets.range(key(None)..=key(Some(u16::MAX)));
+        let rows: Box<dyn Iterator<Item = &Socket>> = match asked.local.port {
+            Some(port) => Box::new(self.sockets.get(&key(Some(port))).into_iter().flatten()),
+            None => Box::new(every().flat_map(|(_, sockets)| sockets)),
+        };
         let mut found: Vec<&Socket> = rows
             .filter(|s| asked.remote.is_none_or(|remote| s.remote.answers(remote)))
             .filter(|s| s.lived.touches(asked.during))
@@ -118,8 +153,8 @@ impl Memory {
         let half_told =
             |s: &&&Session| s.start.from() == LogTime::BEGINNING || s.end.to() == LogTime::FOREVER;
         let open: Vec<&Session> = found.iter().filter(half_told).copied().collect();
-        let ports: BTreeSet<_> =
-            open.iter().map(|s| (s.gateway, s.translation.outside.ip, s.translation.outside.port)).collect();
+        let port = |s: &Session| Some((s.gateway, s.translation.outside.ip?, s.translation.outside.port()));
+        let ports: BTreeSet<_> = open.iter().filter_map(|session| port(session)).collect();
         let places = ports.iter().filter_map(|port| self.by_outside.get(port)).flatten();
         let rivals = Rivals::of(places.map(|&place| &self.sessions[place]));
         open.iter()
@@ -131,9 +166,23 @@ impl Memory {
 fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
     let translation = &session.translation;
     let (ip, port) = asked.outside;
-    let outside = ip.is_none_or(|ip| ip == translation.outside.ip)
-        && (port.is_none() || translation.outside.port.is_none() || port == translation.outside.port);
-    outside
-        && asked.protocol.is_none_or(|protocol| protocol == translation.protocol)
-        && asked.remote.is_none_or(|remote| translation.remote.answers(remote))
+    translation.outside.answers(ip, port)
+        && both(asked.protocol, translation.protocol, |asked, told| asked == told)
+        && both(asked.remote, translation.remote, |asked, told| told.answers(asked))
+}
+
+fn carried(session: &Session, asked: &RequestsQuestion) -> bool {
+    let Translation { protocol, remote, .. } = session.translation;
+    let claimed = session.request.as_ref().is_none_or(|request| request.client_claimed);
+    session.reach().touches(asked.during)
+        && both(Some(asked.protocol), protocol, |asked, told| asked == told)
+        && (claimed || both(asked.client, remote, |asked, told| told.answers(asked)))
+}
+
+/// Whether what is asked and what is told agree, as far as both are known.
+fn both<T>(asked: Option<T>, told: Option<T>, agree: impl FnOnce(T, T) -> bool) -> bool {
+    match (asked, told) {
+        (Some(asked), Some(told)) => agree(asked, told),
+        _ => true,
+    }
 }

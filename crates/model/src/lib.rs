@@ -3,8 +3,8 @@
 //! Invariant: nothing here waits, reads, spawns, draws random numbers or asks what time it is.
 //! Invariant: every type prints and compares in a stable order, so that equal knowledge gives equal bytes.
 //!
-//! Read in this order: [`LogTime`] and [`Span`] (when), [`Endpoint`] (where), [`Session`] (what a
-//! gateway did), [`Alert`] (what a detector said), [`Site`] (what the operator told us),
+//! Read in this order: [`LogTime`] and [`Span`] (when), [`Endpoint`] (where), [`Session`] and
+//! [`Request`] (what a gateway did), [`Alert`] (what a detector said), [`Site`] (what the operator told us),
 //! [`Question`] (what a trace must know), [`Trace`] (the answer).
 
 mod alert;
@@ -13,6 +13,7 @@ mod name;
 mod protocol;
 mod question;
 mod reason;
+mod request;
 mod rivals;
 mod session;
 mod site;
@@ -24,13 +25,14 @@ pub use alert::{Alert, AlertClass, AlertId, Context, HttpContext};
 pub use endpoint::{End, Endpoint, PerEnd, Role};
 pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, SourceName};
 pub use protocol::Protocol;
-pub use question::{Answer, HoldersQuestion, Question, SessionsQuestion, SocketsQuestion};
+pub use question::{Answer, HoldersQuestion, Question, RequestsQuestion, SessionsQuestion, SocketsQuestion};
 pub use reason::{Certainty, Reason, Status};
+pub use request::{Layer, Request, Try};
 pub use rivals::Rivals;
-pub use session::{Evidence, Session, Translation};
+pub use session::{Evidence, Outside, Ports, Session, Translation};
 pub use site::{
-    Alias, ContainerFacts, Coverage, DnatRule, Gateway, GatewayIx, GatewayKind, Holder, Log, LogIx, Site,
-    Tenure, Translator,
+    Alias, ContainerFacts, Coverage, DnatRule, Gateway, GatewayIx, GatewayKind, Holder, Listener, Log, LogIx,
+    Site, Tenure, Translator,
 };
 pub use socket::{Process, Socket};
 pub use time::{EmptySpan, LogTime, NotATime, Span};

@@ -1,4 +1,4 @@
-//! The three questions that a trace may ask.
+//! The questions that a trace may ask.
 
 use crate::{AssetId, Endpoint, GatewayIx, Protocol, Realm, Session, Socket, Span, Tenure};
 use std::net::IpAddr;
@@ -8,6 +8,8 @@ use std::net::IpAddr;
 pub enum Question {
     /// Which sessions explain an outside endpoint?
     Sessions(SessionsQuestion),
+    /// Which requests did a client's connection carry to a balancer?
+    Requests(RequestsQuestion),
     /// Who held an inside address?
     Holders(HoldersQuestion),
     /// Which socket was it?
@@ -19,6 +21,8 @@ pub enum Question {
 pub enum Answer<'k> {
     /// To [`Question::Sessions`].
     Sessions(Vec<&'k Session>),
+    /// To [`Question::Requests`].
+    Requests(Vec<&'k Session>),
     /// To [`Question::Holders`].
     Holders(Vec<&'k Tenure>),
     /// To [`Question::Sockets`].
@@ -40,6 +44,22 @@ pub struct SessionsQuestion {
     pub outside: (Option<IpAddr>, Option<u16>),
     /// The peer; `None` asks for every one.
     pub remote: Option<Endpoint>,
+    /// When; already widened by every bound that may apply.
+    pub during: Span,
+}
+
+/// What did a balancer carry for a client during a span?
+///
+/// The answer holds every session of the gateway that has a [`crate::Request`], answers the client and
+/// whose reach touches `during`. One whose client is only claimed answers for every client.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestsQuestion {
+    /// The balancer.
+    pub gateway: GatewayIx,
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The client; without a port, every port of it; `None` asks for every client.
+    pub client: Option<Endpoint>,
     /// When; already widened by every bound that may apply.
     pub during: Span,
 }

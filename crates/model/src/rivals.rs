@@ -1,6 +1,6 @@
 //! Who held a translated tuple before and after somebody else.
 
-use crate::{Endpoint, GatewayIx, LogIx, LogTime, Protocol, Session};
+use crate::{Endpoint, GatewayIx, LogIx, LogTime, Outside, Protocol, Session};
 use std::collections::HashMap;
 
 /// Sessions of one log by translated tuple, in order of time: one log tells by one clock, and a NAT
@@ -13,7 +13,7 @@ pub struct Rivals<'k> {
     tuples: HashMap<Tuple, Turns<'k>>,
 }
 
-type Tuple = (Option<LogIx>, GatewayIx, Protocol, Endpoint, Endpoint);
+type Tuple = (Option<LogIx>, GatewayIx, Option<Protocol>, Outside, Option<Endpoint>);
 
 #[derive(Debug, Default)]
 struct Turns<'k> {

@@ -1,7 +1,8 @@
-//! Sessions: one translation held by a NAT over an interval.
+//! Sessions: one translation held by a NAT, or one request or connection carried by a balancer, over
+//! an interval.
 
-use crate::{Endpoint, GatewayIx, LogIx, Protocol, Realm, Role, Span};
-use std::sync::Arc;
+use crate::{Endpoint, GatewayIx, LogIx, Protocol, Realm, Request, Role, Span};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 /// What a gateway did to one flow, as one record tells it.
 ///
@@ -13,6 +14,8 @@ pub struct Session {
     pub gateway: GatewayIx,
     /// What was translated into what.
     pub translation: Translation,
+    /// What a balancer carried; `None` for a NAT.
+    pub request: Option<Arc<Request>>,
     /// The realm of the inside pair, where the record itself names one; else the gateway's.
     pub inside_realm: Option<Realm>,
     /// When its first packet passed: it began no earlier than `start.from()`, no later than `start.to()`.
@@ -29,20 +32,90 @@ pub struct Session {
 }
 
 /// The four endpoints of a translation: RFC 4787's external and internal side of one flow.
+///
+/// What a record leaves out is open: it answers for every value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Translation {
-    /// The transport protocol.
-    pub protocol: Protocol,
+    /// The transport protocol; `None` is every one (a port block).
+    pub protocol: Option<Protocol>,
     /// What our side was: a client behind a source NAT, or a server behind a destination NAT.
     pub role: Role,
-    /// Our endpoint as the world sees it.
-    pub outside: Endpoint,
-    /// The peer as the outside leg sees it.
-    pub remote: Endpoint,
+    /// Our side as the world sees it.
+    pub outside: Outside,
+    /// The peer as the outside leg sees it; `None` is every one (a binding, a port block).
+    pub remote: Option<Endpoint>,
     /// The endpoint that belongs to us; `None` if the flow ended at the gateway itself.
     pub inside: Option<Endpoint>,
     /// The peer as the inside leg sees it.
     pub inside_remote: Option<Endpoint>,
+}
+
+/// What of the outside a record names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Outside {
+    /// The address; `None` if the log leaves it out, as many balancers' logs do.
+    pub ip: Option<IpAddr>,
+    /// The port or ports.
+    pub ports: Ports,
+}
+
+/// Which ports of an outside address a record is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Ports {
+    /// Whichever it was: the protocol has none, or the log leaves it out.
+    Any,
+    /// This one. The query id of ICMP stands here too.
+    One(u16),
+    /// A block given to one host, first and last port included (RFC 6888's bulk allocation).
+    Block(u16, u16),
+}
+
+impl Outside {
+    /// Whether this may be `ip` and `port`, as far as both know.
+    #[must_use]
+    pub fn answers(self, ip: Option<IpAddr>, port: Option<u16>) -> bool {
+        (ip.is_none() || self.ip.is_none() || self.ip == ip) && port.is_none_or(|port| self.ports.hold(port))
+    }
+
+    /// The one port that it is about, if it is one.
+    #[must_use]
+    pub fn port(self) -> Option<u16> {
+        match self.ports {
+            Ports::One(port) => Some(port),
+            Ports::Any | Ports::Block(..) => None,
+        }
+    }
+}
+
+impl From<Endpoint> for Outside {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { ip: Some(endpoint.ip), ports: endpoint.port.map_or(Ports::Any, Ports::One) }
+    }
+}
+
+impl fmt::Display for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.ip, self.ports) {
+            (Some(ip), Ports::Any) => ip.fmt(f),
+            (Some(ip), Ports::One(port)) => Endpoint { ip, port: Some(port) }.fmt(f),
+            (Some(ip), Ports::Block(first, last)) => write!(f, "{ip} ports {first}-{last}"),
+            (None, Ports::Any) => f.write_str("any address"),
+            (None, Ports::One(port)) => write!(f, "port {port}"),
+            (None, Ports::Block(first, last)) => write!(f, "ports {first}-{last}"),
+        }
+    }
+}
+
+impl Ports {
+    /// Whether `port` may be among them.
+    #[must_use]
+    pub const fn hold(self, port: u16) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One(one) => one == port,
+            Self::Block(first, last) => first <= port && port <= last,
+        }
+    }
 }
 
 /// A line of a log that proves something.
@@ -78,10 +151,18 @@ impl Session {
         key(self) == key(other)
     }
 
-    /// Whether its tuple tells flows apart, so that it has one holder at a time. Without a port or
-    /// query id, several hosts may share it.
+    /// Whether its tuple has one holder at a time: a NAT's whole five-tuple, or a block of ports.
+    ///
+    /// Without a port or query id several hosts may share it, without a peer a port may be in use
+    /// towards others too, and a balancer's client may have several requests under way.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
-        self.translation.outside.port.is_some()
+        let Translation { outside, remote, .. } = self.translation;
+        let whole = match outside.ports {
+            Ports::Any => false,
+            Ports::One(_) => remote.is_some(),
+            Ports::Block(..) => true,
+        };
+        whole && outside.ip.is_some() && self.request.is_none()
     }
 }

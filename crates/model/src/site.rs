@@ -55,6 +55,8 @@ pub struct Gateway {
     pub aliases: Vec<Alias>,
     /// Its destination NAT rules; `None` if nobody declared whether there are any.
     pub dnat: Option<Vec<DnatRule>>,
+    /// What a balancer listens on; `None` if nobody declared it.
+    pub listeners: Option<Vec<Listener>>,
     /// The instance that it runs on, if it is a machine of ours (a Kubernetes node).
     pub instance: Option<AssetId>,
     /// Its logs that could be read.
@@ -101,6 +103,17 @@ pub struct DnatRule {
     pub path: Arc<str>,
 }
 
+/// What a balancer listens on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Listener {
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The port.
+    pub port: u16,
+    /// Whether it understands requests; else it forwards connections or packets (layer 4).
+    pub requests: bool,
+}
+
 /// A log: what one exporter wrote, in one or more files.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Log {
@@ -114,6 +127,8 @@ pub struct Log {
     pub coverage: Coverage,
     /// Whether it also shows flows that the outside opened; a source NAT log may not.
     pub shows_inbound: bool,
+    /// Whether a balancer's log also shows connections that it forwards without looking inside.
+    pub shows_connections: bool,
     /// How long a silent session may live: records of one session this far apart are joined.
     ///
     /// `None` where every record is a whole session, so that a gap is a gap.
@@ -295,6 +310,7 @@ impl Gateway {
             seen: BTreeSet::new(),
             aliases: Vec::new(),
             dnat: None,
+            listeners: None,
             instance: None,
             logs: BTreeSet::new(),
         }

@@ -54,6 +54,7 @@ pub(crate) fn described(plan: &LogPlan, site: &Site, told: Option<Span>, whole: 
         clock_bound: plan.facts.clock_bound.unwrap_or(site.clock_bound),
         coverage: Coverage { since, until, complete, delay: traits.delay },
         shows_inbound: traits.shows_inbound,
+        shows_connections: traits.shows_connections,
         idle_timeout: traits.idle_timeout,
     }
 }

@@ -11,7 +11,7 @@ use std::{
     net::IpAddr,
     sync::Arc,
 };
-use unmasq_decode::{Decoder, Record, Sighting, Unreadable, assemble};
+use unmasq_decode::{Record, Sighting, Unreadable, assemble};
 use unmasq_io::source::{Frames, LINE_LIMIT, Meter, open};
 use unmasq_model::{Evidence, Gateway, GatewayIx, GatewayKind, GatewayName, LogIx, Realm, Session, Site};
 
@@ -65,7 +65,7 @@ pub(crate) fn ingest(
         unread.push(Unread::of_another_gateway(plan.name.as_str(), &owner));
     }
     report.told = covered.map(|covered| covered.span);
-    let mut gateways = Gateways::of(site);
+    let mut gateways = Gateways::of(site, plan.format.traits().kind);
     gateways.named(site, &plan.gateway);
     let sightings = seen.into_iter().map(|(evidence, record)| {
         let gateway = gateways.named(site, record.gateway.as_ref().unwrap_or(&plan.gateway));
@@ -91,7 +91,7 @@ fn owner(site: &Site, plan: &LogPlan, seen: &[(Evidence, Record)]) -> Option<Gat
     if site.gateways.iter().any(|gateway| gateway.name == plan.gateway) {
         return None;
     }
-    let outside = |record: &Record| record.translation.inside.map(|_| record.translation.outside.ip);
+    let outside = |record: &Record| record.translation.inside.and(record.translation.outside.ip);
     let shown: BTreeSet<IpAddr> = seen.iter().filter_map(|(_, record)| outside(record)).collect();
     let owns = |gateway: &&Gateway| {
         let declared = gateway.addresses.iter().map(|(ip, _)| *ip);
@@ -102,7 +102,7 @@ fn owner(site: &Site, plan: &LogPlan, seen: &[(Evidence, Record)]) -> Option<Gat
 
 /// An outside address that a log shows is shared, whether declared or not.
 fn note_outside(site: &mut Site, session: &Session) {
-    let outside = session.translation.outside.ip;
+    let Some(outside) = session.translation.outside.ip else { return };
     // A NAT may change a port alone, to avoid a clash; that does not make an inside address shared.
     if session.translation.inside.is_some_and(|inside| inside.ip != outside) {
         site.gateways[session.gateway.0 as usize].seen.insert(outside);
@@ -112,14 +112,16 @@ fn note_outside(site: &mut Site, session: &Session) {
 /// The gateways that a log is about.
 struct Gateways {
     by_name: BTreeMap<GatewayName, GatewayIx>,
+    /// What those are that are discovered here.
+    kind: GatewayKind,
     /// Those that this log is about.
     known: BTreeSet<GatewayIx>,
 }
 
 impl Gateways {
-    fn of(site: &Site) -> Self {
+    fn of(site: &Site, kind: GatewayKind) -> Self {
         let by_name = site.indexed_gateways().map(|(ix, gateway)| (gateway.name.clone(), ix)).collect();
-        Self { by_name, known: BTreeSet::new() }
+        Self { by_name, kind, known: BTreeSet::new() }
     }
 
     /// The gateway of that name; one that nobody declared is discovered here.
@@ -127,7 +129,7 @@ impl Gateways {
         let ix = *self.by_name.entry(name.clone()).or_insert_with(|| {
             let ix = GatewayIx(u32::try_from(site.gateways.len()).expect("fewer gateways than 2³²"));
             let (outside, inside) = (site.sensor_realm.clone(), Realm::default_realm());
-            site.gateways.push(Gateway::named(name.clone(), GatewayKind::Nat, outside, inside));
+            site.gateways.push(Gateway::named(name.clone(), self.kind, outside, inside));
             ix
         });
         self.known.insert(ix);
@@ -154,7 +156,7 @@ impl Reader<'_> {
     ) -> Result<(), NodeError> {
         let location = &self.plan.files[number as usize].location;
         let name = location.name();
-        let mut decoder: Box<dyn Decoder> = self.plan.format.decoder(self.plan.facts.zone.clone());
+        let mut decoder = self.plan.decoder(location)?;
         let mut records = Vec::new();
         loop {
             let frame = match frames.next_frame() {

@@ -60,6 +60,15 @@ pub enum NodeError {
         /// The formats, in order of name.
         formats: [String; 2],
     },
+    /// A log's format string cannot be used.
+    #[error("cannot read `{file}`")]
+    BadLayout {
+        /// The log.
+        file: String,
+        /// Which part, and why.
+        #[source]
+        why: unmasq_decode::BadLayout,
+    },
     /// A log's times carry no zone.
     #[error("`{file}`, line {line}, has times without a zone")]
     NeedsZone {
@@ -94,6 +103,9 @@ impl NodeError {
         match self {
             Self::Expand { source, .. } => Some(source.hint()),
             Self::UnknownFormat { hint, .. } => Some(hint.clone()),
+            Self::BadLayout { .. } => Some(
+                "write the format string as the product's own configuration has it: `log_format` in the inventory, or --sessions 'FORMAT[STRING]:FILE'".into(),
+            ),
             Self::NeedsZone { .. } => Some(
                 "say which zone is meant: --tz Asia/Shanghai, or \"tz\" of this log in the inventory".into(),
             ),

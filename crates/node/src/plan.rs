@@ -4,10 +4,12 @@ use crate::{NodeError, Unread, inputs::each_once};
 use jiff::tz::TimeZone;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
-use unmasq_decode::{Format, ProcessFormat, alert};
+use unmasq_decode::{Decoder, Format, Hints, Names, ProcessFormat, alert};
 use unmasq_io::{
     inventory::{Inventory, LogFile},
     source::{
@@ -34,22 +36,32 @@ pub struct Sources {
     pub sensor_realm: Option<Realm>,
 }
 
-/// Session logs as somebody typed them: `PATH` or `FORMAT:PATH`, where `PATH` may be a folder, a
-/// pattern or `-`.
+/// Session logs as somebody typed them: `PATH`, `FORMAT:PATH` or `FORMAT[LAYOUT]:PATH`, where `PATH`
+/// may be a folder, a pattern or `-`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionsArg {
     /// The format, if it was said.
     pub format: Option<Format>,
+    /// The writer's own format string, if it was said.
+    pub layout: Option<Arc<str>>,
     /// The path, folder or pattern.
     pub path: String,
 }
 
 impl From<&str> for SessionsArg {
     fn from(text: &str) -> Self {
-        match text.split_once(':').map(|(format, path)| (format.parse::<Format>(), path)) {
-            Some((Ok(format), path)) => Self { format: Some(format), path: path.into() },
-            _ => Self { format: None, path: text.into() },
+        // A layout may have brackets and colons of its own.
+        let with_layout = text.rsplit_once("]:").and_then(|(head, path)| {
+            let (format, layout) = head.split_once('[')?;
+            Some((format, Some(layout), path))
+        });
+        let plain = text.split_once(':').map(|(format, path)| (format, None, path));
+        for (format, layout, path) in with_layout.into_iter().chain(plain) {
+            if let Ok(format) = format.parse() {
+                return Self { format: Some(format), layout: layout.map(Arc::from), path: path.into() };
+            }
         }
+        Self { format: None, layout: None, path: text.into() }
     }
 }
 
@@ -74,11 +86,19 @@ pub(crate) struct LogFacts {
     pub(crate) since: Option<LogTime>,
     pub(crate) until: Option<LogTime>,
     pub(crate) complete: bool,
+    pub(crate) layout: Option<Arc<str>>,
+    pub(crate) taken: Option<LogTime>,
+    pub(crate) names: Arc<Names>,
 }
 
-impl From<&LogFile> for LogFacts {
-    fn from(log: &LogFile) -> Self {
+impl LogFacts {
+    /// What the inventory says about a log of it.
+    fn of(log: &LogFile, inventory: &Inventory) -> Self {
+        let names = inventory.balancers.iter().find(|balancer| balancer.gateway == log.gateway);
         Self {
+            layout: log.log_format.as_deref().map(Arc::from),
+            taken: log.taken,
+            names: names.map(|balancer| Arc::clone(&balancer.names)).unwrap_or_default(),
             zone: log.zone.clone(),
             clock_bound: log.clock_bound,
             since: log.since,
@@ -86,6 +106,25 @@ impl From<&LogFile> for LogFacts {
             complete: log.complete,
         }
     }
+}
+
+impl LogPlan {
+    /// A decoder for one of its files.
+    pub(crate) fn decoder(&self, file: &Location) -> Result<Box<dyn Decoder>, NodeError> {
+        let LogFacts { zone, layout, taken, names, .. } = self.facts.clone();
+        let hints = Hints { zone, layout, taken, written: last_written(file), names };
+        self.format.decoder(&hints).map_err(|why| NodeError::BadLayout { file: file.to_string(), why })
+    }
+}
+
+/// When a file was last written to; now for standard input.
+fn last_written(file: &Location) -> Option<LogTime> {
+    let written = match file {
+        Location::File(path) => fs::metadata(path).and_then(|facts| facts.modified()).ok()?,
+        Location::Stdin => SystemTime::now(),
+    };
+    let us = written.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_micros();
+    LogTime::from_unix_us(i64::try_from(us).ok()?)
 }
 
 /// The logs to read, in order of name; what cannot be read is reported.
@@ -142,7 +181,7 @@ fn declared(inventory: &Inventory, unread: &mut Vec<Unread>) -> Result<Vec<LogPl
                 files: family.files,
                 format,
                 how,
-                facts: log.into(),
+                facts: LogFacts::of(log, inventory),
                 opened,
             });
         }
@@ -159,9 +198,15 @@ fn given(
     unread: &mut Vec<Unread>,
 ) -> Result<Vec<LogPlan>, NodeError> {
     let mut files = Vec::new();
+    let mut layouts: BTreeMap<Location, Arc<str>> = BTreeMap::new();
     for arg in args {
         match expand(&arg.path) {
-            Ok(found) => files.extend(found.into_iter().map(|found| (found, arg.format))),
+            Ok(found) => {
+                if let Some(layout) = &arg.layout {
+                    layouts.extend(found.iter().map(|found| (found.location.clone(), Arc::clone(layout))));
+                }
+                files.extend(found.into_iter().map(|found| (found, arg.format)));
+            }
             Err(error) => unread.push(Unread::missing(&arg.path, &error)),
         }
     }
@@ -175,14 +220,19 @@ fn given(
             };
             let Some(Recognised { format, how, opened }) = format else { continue };
             let named = |log: &&LogFile| family.files.iter().any(|found| found.location.name() == log.name);
-            let declared = inventory.into_iter().flat_map(|inventory| &inventory.logs).find(named);
+            let logs = inventory
+                .into_iter()
+                .flat_map(|inventory| inventory.logs.iter().map(move |log| (log, inventory)));
+            let declared = logs.into_iter().find(|(log, _)| named(log));
+            let mut facts = declared.map(|(log, inventory)| LogFacts::of(log, inventory)).unwrap_or_default();
+            facts.layout = layouts.get(&family.files[0].location).cloned().or(facts.layout);
             plans.push(LogPlan {
                 name: family.stem.as_str().into(),
-                gateway: declared.map_or_else(|| family.stem.as_str().into(), |log| log.gateway.clone()),
+                gateway: declared.map_or_else(|| family.stem.as_str().into(), |(log, _)| log.gateway.clone()),
                 files: family.files,
                 format,
                 how,
-                facts: declared.map(LogFacts::from).unwrap_or_default(),
+                facts,
                 opened,
             });
         }

@@ -71,12 +71,18 @@ fn assembled(
     let first = start.from().min(end.from());
     let start = Span::between(first, start.to());
     let latest = if open { LogTime::FOREVER } else { end.to().max(start.to()) };
-    let translation =
-        Translation { protocol, role: Role::Client, outside, remote, inside, inside_remote: Some(remote) };
+    let translation = Translation {
+        protocol: Some(protocol),
+        role: Role::Client,
+        outside: outside.into(),
+        remote: Some(remote),
+        inside,
+        inside_remote: Some(remote),
+    };
     let log = LogIx(gateway.0 * 2 + u32::from(line == 3));
     let evidence = vec![Evidence { log, file: 0, line, record: Arc::from("generated") }];
     let end = Span::between(end.from().max(first), latest);
-    Session { gateway, translation, inside_realm: None, start, end, proven: None, evidence }
+    Session { gateway, translation, request: None, inside_realm: None, start, end, proven: None, evidence }
 }
 
 fn gateway() -> impl Strategy<Value = GatewayIx> {

@@ -105,10 +105,12 @@ impl<'a> Oracle<'a> {
             masked |= !names.is_empty();
             for session in self.sessions.iter().filter(|s| s.gateway == ix) {
                 let t = &session.translation;
-                let explains = t.protocol == asked.protocol
-                    && names.contains(&t.outside.ip)
-                    && ports_agree(t.outside, asked.outside)
-                    && asked.remote.is_none_or(|r| r.ip == t.remote.ip && ports_agree(t.remote, r))
+                let explains = t.protocol.is_none_or(|protocol| protocol == asked.protocol)
+                    && t.outside.ip.is_some_and(|ip| names.contains(&ip))
+                    && asked.outside.port.is_none_or(|port| t.outside.ports.hold(port))
+                    && asked
+                        .remote
+                        .is_none_or(|r| t.remote.is_none_or(|told| r.ip == told.ip && ports_agree(told, r)))
                     && self.possible(session).any(|live| live.touches(asked.at));
                 if explains {
                     self.follow(session, gateway, asked, depth, suspects);
@@ -297,7 +299,8 @@ fn ports_agree(a: Endpoint, b: Endpoint) -> bool {
 /// Whether its tuple has one holder at a time. Several hosts ping one peer at once, and without the
 /// ids of their echoes all look alike.
 fn is_exclusive(session: &Session) -> bool {
-    session.translation.protocol.has_ports() || session.translation.outside.port.is_some()
+    session.translation.protocol.is_some_and(Protocol::has_ports)
+        || session.translation.outside.port().is_some()
 }
 
 fn same_log(a: &Session, b: &Session) -> bool {
@@ -325,13 +328,14 @@ mod tests {
         Session {
             gateway: GatewayIx(0),
             translation: Translation {
-                protocol: Protocol::TCP,
+                protocol: Some(Protocol::TCP),
                 role: Role::Client,
-                outside: Endpoint::new([203, 0, 113, 7].into(), Some(20_001)),
-                remote,
+                outside: Endpoint::new([203, 0, 113, 7].into(), Some(20_001)).into(),
+                remote: Some(remote),
                 inside: Some(Endpoint::new([10, 0, 0, last].into(), Some(40_000))),
                 inside_remote: Some(remote),
             },
+            request: None,
             inside_realm: None,
             start: Span::at(t(start)),
             end: end.map_or(Span::between(t(start), LogTime::FOREVER), |end| Span::at(t(end))),

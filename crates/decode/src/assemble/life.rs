@@ -27,6 +27,7 @@ pub(super) fn session(moments: &[Moment]) -> Session {
     Session {
         gateway: first.entry.gateway,
         translation: first.entry.translation,
+        request: None,
         inside_realm: first.entry.inside_realm.clone(),
         start: life.start,
         end: life.end(first.entry.translation.protocol),
@@ -78,7 +79,7 @@ impl<'a> Life<'a> {
     }
 
     /// When the last packet was possible.
-    fn end(&self, protocol: Protocol) -> Span {
+    fn end(&self, protocol: Option<Protocol>) -> Span {
         let Some(released) = self.released() else {
             return Span::between(self.seen.from(), LogTime::FOREVER);
         };
@@ -111,7 +112,7 @@ impl<'a> Life<'a> {
     /// timer up again. An entry that died of its timer was therefore silent for all of the time-out.
     /// One that was killed earlier (a new connection on the same tuple) tells nothing: its `DESTROY`
     /// still has time left, or comes before the time-out that the last line printed.
-    fn quiet_before_release(&self, protocol: Protocol, released: Span) -> Option<Duration> {
+    fn quiet_before_release(&self, protocol: Option<Protocol>, released: Span) -> Option<Duration> {
         let destroy = self.destroy?;
         let last = self
             .moments
@@ -119,7 +120,7 @@ impl<'a> Life<'a> {
             .map(|m| &m.event)
             .rfind(|e| e.kind != EventKind::Destroy && e.state.is_some())?;
         let timeout = last.timeout?;
-        let idle = protocol == Protocol::TCP && matches!(last.state, Some("TIME_WAIT" | "CLOSE"));
+        let idle = protocol == Some(Protocol::TCP) && matches!(last.state, Some("TIME_WAIT" | "CLOSE"));
         let same_state = destroy.state.is_none() || destroy.state == last.state;
         let time_left = destroy.timeout.is_some_and(|left| !left.is_zero());
         let timed_out = released.to() >= self.seen.to().plus(timeout);

@@ -25,10 +25,10 @@ fn secs(s: u64) -> Option<Duration> {
 fn translation(protocol: Protocol, inside: u8) -> Translation {
     let at = |last, port| Endpoint::new([192, 0, 2, last].into(), Some(port));
     Translation {
-        protocol,
+        protocol: Some(protocol),
         role: Role::Client,
-        outside: at(1, 1000),
-        remote: at(2, 80),
+        outside: at(1, 1000).into(),
+        remote: Some(at(2, 80)),
         inside: Some(at(inside, 5000)),
         inside_remote: Some(at(2, 80)),
     }
@@ -56,7 +56,7 @@ fn sighting(line: u64, protocol: Protocol, fact: Fact) -> Sighting {
     Sighting {
         gateway: GatewayIx(0),
         evidence: Evidence { log: LogIx(0), file: 0, line, record: format!("line {line}").into() },
-        record: Record { gateway: None, inside_realm: None, translation, fact },
+        record: Record { gateway: None, inside_realm: None, translation, request: None, fact },
     }
 }
 

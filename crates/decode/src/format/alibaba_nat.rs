@@ -27,7 +27,7 @@
 //! when the record was written or received, and never used.
 //! <https://www.alibabacloud.com/help/en/nat-gateway/user-guide/session-log-overview>
 
-use super::FormatTraits;
+use super::{Definition, FormatTraits};
 use crate::{
     Decoder, Fact, Record, Unreadable,
     field::{self, UnixUnit, fault, required},
@@ -37,22 +37,39 @@ use jiff::tz::TimeZone;
 use std::{borrow::Cow, time::Duration};
 use unmasq_model::{Endpoint, GatewayName, Realm, Role, Span, Translation};
 
-pub(super) const TRAITS: FormatTraits = FormatTraits {
+/// The JSON form.
+pub(super) const JSON: Definition = Definition {
+    name: "alibaba-nat",
+    aliases: &[],
+    traits: TRAITS,
+    decoder: |hints| Ok(Box::new(JsonDecoder::new(hints.zone.clone()))),
+};
+
+/// The CSV form.
+pub(super) const CSV: Definition = Definition {
+    name: "alibaba-nat-csv",
+    aliases: &[],
+    traits: TRAITS,
+    decoder: |hints| Ok(Box::new(CsvDecoder::new(hints.zone.clone()))),
+};
+
+const TRAITS: FormatTraits = FormatTraits {
     // A window of ten minutes, and five more to deliver it.
     delay: Duration::from_secs(15 * 60),
     best_effort: true,
     shows_inbound: false,
     // The gateway's idle time-out for every protocol.
     idle_timeout: Some(Duration::from_secs(900)),
+    ..FormatTraits::NAT
 };
 
 /// Reads the JSON form.
-pub(super) struct JsonDecoder {
+struct JsonDecoder {
     zone: Option<TimeZone>,
 }
 
 impl JsonDecoder {
-    pub(super) const fn new(zone: Option<TimeZone>) -> Self {
+    const fn new(zone: Option<TimeZone>) -> Self {
         Self { zone }
     }
 }
@@ -70,7 +87,7 @@ impl Decoder for JsonDecoder {
 }
 
 /// Reads the CSV form; the header row names the columns.
-pub(super) struct CsvDecoder {
+struct CsvDecoder {
     zone: Option<TimeZone>,
     header: Header,
 }
@@ -82,7 +99,7 @@ enum Header {
 }
 
 impl CsvDecoder {
-    pub(super) const fn new(zone: Option<TimeZone>) -> Self {
+    const fn new(zone: Option<TimeZone>) -> Self {
         Self { zone, header: Header::Missing }
     }
 }
@@ -193,13 +210,14 @@ fn record(fields: Fields<'_, '_>, zone: Option<&TimeZone>) -> Result<Record, Unr
         gateway: optional("instance").or_else(|| optional("intstance")).map(GatewayName::from),
         inside_realm: optional("vpc_id").map(Realm::from),
         translation: Translation {
-            protocol,
+            protocol: Some(protocol),
             role: Role::Client,
-            outside,
-            remote,
+            outside: outside.into(),
+            remote: Some(remote),
             inside: Some(inside),
             inside_remote: Some(remote),
         },
+        request: None,
         fact: Fact::Whole { start, end, proven: None },
     })
 }

@@ -24,23 +24,23 @@
 mod clock;
 mod line;
 
-use super::FormatTraits;
+use super::{Definition, FormatTraits};
 use crate::{Decoder, Event, Fact, Record, Unreadable};
 use jiff::tz::TimeZone;
 use line::Line;
-use std::time::Duration;
-use unmasq_model::{Role, Translation};
+use unmasq_model::{Endpoint, Role, Translation};
 
-/// What holds for every event log: the kernel's, complete unless its socket overflowed, and at once.
-pub(super) const TRAITS: FormatTraits = FormatTraits {
-    delay: Duration::from_secs(1),
-    best_effort: false,
-    shows_inbound: true,
-    idle_timeout: None,
+/// Each line says by itself whether it carries kernel times, so both ways of asking for it are one
+/// format. The kernel's log is complete unless its socket overflowed.
+pub(super) const TEXT: Definition = Definition {
+    name: "conntrack-text",
+    aliases: &["conntrack-text-ktimestamp"],
+    traits: FormatTraits::NAT,
+    decoder: |hints| Ok(Box::new(ConntrackText::new(hints.zone.clone()))),
 };
 
 /// Reads `conntrack -E` lines.
-pub(super) struct ConntrackText {
+struct ConntrackText {
     zone: Option<TimeZone>,
     /// Whether the line before carried the entry's id; see [`CUT_BEFORE_ID`].
     ids: bool,
@@ -53,7 +53,7 @@ const CUT_BEFORE_ID: Unreadable = Unreadable::because("cut short: the line befor
 
 impl ConntrackText {
     /// `zone` is what `[start=…]` and `[stop=…]` are meant in.
-    pub(super) const fn new(zone: Option<TimeZone>) -> Self {
+    const fn new(zone: Option<TimeZone>) -> Self {
         Self { zone, ids: false }
     }
 }
@@ -79,6 +79,7 @@ impl Decoder for ConntrackText {
             gateway: None,
             inside_realm: None,
             translation: t,
+            request: None,
             fact: Fact::Event(event.clone()),
         };
         out.extend(translations(&line).into_iter().flatten().map(record));
@@ -89,12 +90,12 @@ impl Decoder for ConntrackText {
 /// What the entry says about its client's side and about its server's.
 fn translations(line: &Line<'_>) -> [Option<Translation>; 2] {
     let (a, b) = (line.original, line.reply);
-    let protocol = line.protocol;
+    let protocol = Some(line.protocol);
     let client = (b.dst_or_id() != a.src_or_id()).then(|| Translation {
         protocol,
         role: Role::Client,
-        outside: b.dst_or_id(),
-        remote: b.src,
+        outside: b.dst_or_id().into(),
+        remote: Some(b.src),
         inside: Some(a.src_or_id()),
         inside_remote: Some(a.dst),
     });
@@ -102,15 +103,16 @@ fn translations(line: &Line<'_>) -> [Option<Translation>; 2] {
     let server = (b.src != a.dst).then(|| Translation {
         protocol,
         role: Role::Server,
-        outside: a.dst_or_id(),
-        remote: a.src,
+        outside: a.dst_or_id().into(),
+        remote: Some(a.src),
         inside: Some(b.src_or_id()),
         inside_remote: Some(b.dst),
     });
     if client.is_some() || server.is_some() {
         return [client, server];
     }
-    let itself = |role, outside, remote| {
+    let itself = |role, outside: Endpoint, remote| {
+        let (outside, remote) = (outside.into(), Some(remote));
         Some(Translation { protocol, role, outside, remote, inside: None, inside_remote: None })
     };
     [itself(Role::Client, a.src_or_id(), a.dst), itself(Role::Server, a.dst_or_id(), a.src)]

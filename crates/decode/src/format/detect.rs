@@ -1,6 +1,7 @@
 //! Which format a file is in, by trying them all.
 
 use super::{Format, Guess};
+use crate::Hints;
 use jiff::tz::TimeZone;
 use std::cmp::Reverse;
 
@@ -14,8 +15,8 @@ const SAMPLE: usize = 64 * 1024;
 #[must_use]
 pub fn detect(sample: &[u8]) -> Vec<Guess<Format>> {
     let sample = &sample[..sample.len().min(SAMPLE)];
-    let guesses = Format::ALL.map(|format| Guess { format, percent: percent(format, sample) });
-    let mut guesses: Vec<_> = guesses.into_iter().filter(|guess| guess.percent > 0).collect();
+    let guesses = Format::ALL.iter().map(|&format| Guess { format, percent: percent(format, sample) });
+    let mut guesses: Vec<_> = guesses.filter(|guess| guess.percent > 0).collect();
     guesses.sort_by_key(|guess| (Reverse(guess.percent), guess.format));
     guesses
 }
@@ -23,7 +24,8 @@ pub fn detect(sample: &[u8]) -> Vec<Guess<Format>> {
 /// How many of the lines `format` can read, in percent, cut off.
 fn percent(format: Format, sample: &[u8]) -> u8 {
     // Any zone will do: what a time says is not the question.
-    let mut decoder = format.decoder(Some(TimeZone::UTC));
+    let hints = Hints { zone: Some(TimeZone::UTC), ..Hints::default() };
+    let Ok(mut decoder) = format.decoder(&hints) else { return 0 };
     let mut records = Vec::new();
     let (mut read, mut all) = (0_usize, 0_usize);
     for line in sample.split_inclusive(|&byte| byte == b'\n') {

@@ -7,32 +7,85 @@ mod detect;
 
 pub use detect::detect;
 
-use crate::Decoder;
-use jiff::tz::TimeZone;
+use crate::{BadLayout, Decoder, Hints};
 use std::{fmt, str::FromStr, time::Duration};
+use unmasq_model::GatewayKind;
 
-/// A form that a session log can be written in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Format {
+/// Declares [`Format`] with one line for each.
+macro_rules! formats {
+    ($($(#[$doc:meta])* $variant:ident = $definition:path,)*) => {
+        /// A form that a session log can be written in.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Format {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Format {
+            /// Every format, in order of name.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            const fn definition(self) -> &'static Definition {
+                match self {
+                    $(Self::$variant => &$definition,)*
+                }
+            }
+        }
+    };
+}
+
+formats! {
     /// Alibaba Cloud's NAT gateway session log as JSON lines.
-    AlibabaNat,
+    AlibabaNat = alibaba_nat::JSON,
     /// The same as CSV with a header row.
-    AlibabaNatCsv,
+    AlibabaNatCsv = alibaba_nat::CSV,
     /// `conntrack -E` event text.
-    ConntrackText,
+    ConntrackText = conntrack::TEXT,
+}
+
+/// All that the rest of the program knows of a format; each format's file has one.
+pub(crate) struct Definition {
+    /// The name that the command line, inventories and documents use.
+    pub(crate) name: &'static str,
+    /// Names under which inventories also know it.
+    pub(crate) aliases: &'static [&'static str],
+    /// What holds for every log of it.
+    pub(crate) traits: FormatTraits,
+    /// Makes a decoder for one file.
+    pub(crate) decoder: fn(&Hints) -> Result<Box<dyn Decoder>, BadLayout>,
 }
 
 /// What holds for every log of one format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FormatTraits {
+    /// What writes it, where the inventory does not say.
+    pub kind: GatewayKind,
     /// How long after the fact a record may come.
     pub delay: Duration,
     /// Whether the writer may leave records out, so that absence proves nothing.
     pub best_effort: bool,
     /// Whether flows that the outside opened are shown too.
     pub shows_inbound: bool,
+    /// Whether a balancer also shows connections that it forwards without looking inside.
+    pub shows_connections: bool,
     /// How long a silent session may live, where one session comes in several records.
     pub idle_timeout: Option<Duration>,
+}
+
+impl FormatTraits {
+    /// A translator that logs at once and shows everything.
+    pub(crate) const NAT: Self = Self {
+        kind: GatewayKind::Nat,
+        delay: Duration::from_secs(1),
+        best_effort: false,
+        shows_inbound: true,
+        shows_connections: true,
+        idle_timeout: None,
+    };
+
+    /// A balancer that logs a request when it is over.
+    #[expect(dead_code, reason = "the balancers' formats are the next to land")]
+    pub(crate) const BALANCER: Self =
+        Self { kind: GatewayKind::Balancer, shows_connections: false, ..Self::NAT };
 }
 
 /// One reading of what a file may be.
@@ -50,37 +103,24 @@ pub struct Guess<F> {
 pub struct UnknownFormat(pub String);
 
 impl Format {
-    /// Every format, in order of name.
-    pub const ALL: [Self; 3] = [Self::AlibabaNat, Self::AlibabaNatCsv, Self::ConntrackText];
-
     /// The name that the command line, inventories and documents use.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::AlibabaNat => "alibaba-nat",
-            Self::AlibabaNatCsv => "alibaba-nat-csv",
-            Self::ConntrackText => "conntrack-text",
-        }
+        self.definition().name
     }
 
     /// What holds for every log of this format.
     #[must_use]
     pub const fn traits(self) -> FormatTraits {
-        match self {
-            Self::AlibabaNat | Self::AlibabaNatCsv => alibaba_nat::TRAITS,
-            Self::ConntrackText => conntrack::TRAITS,
-        }
+        self.definition().traits
     }
 
-    /// A fresh decoder. `zone` is for times that carry none; a record that needs it and has none is
-    /// [`crate::Unreadable::NeedsZone`].
-    #[must_use]
-    pub fn decoder(self, zone: Option<TimeZone>) -> Box<dyn Decoder> {
-        match self {
-            Self::AlibabaNat => Box::new(alibaba_nat::JsonDecoder::new(zone)),
-            Self::AlibabaNatCsv => Box::new(alibaba_nat::CsvDecoder::new(zone)),
-            Self::ConntrackText => Box::new(conntrack::ConntrackText::new(zone)),
-        }
+    /// A fresh decoder for one file. A record that needs a hint and has none is [`crate::Unreadable`].
+    ///
+    /// # Errors
+    /// When the hints' format string cannot be used.
+    pub fn decoder(self, hints: &Hints) -> Result<Box<dyn Decoder>, BadLayout> {
+        (self.definition().decoder)(hints)
     }
 }
 
@@ -90,22 +130,16 @@ impl fmt::Display for Format {
     }
 }
 
-/// Names under which inventories also know a format.
-const ALIASES: [(&str, Format); 1] = [
-    // One format: each line says by itself whether it carries kernel times.
-    ("conntrack-text-ktimestamp", Format::ConntrackText),
-];
-
 /// Reads a name, or an alias that inventories use.
 impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        let names = Self::ALL.into_iter().map(|format| (format.name(), format));
-        let mut known = names.chain(ALIASES);
-        known
-            .find_map(|(name, format)| (name == text).then_some(format))
-            .ok_or_else(|| UnknownFormat(text.into()))
+        let known = |format: &&Self| {
+            let Definition { name, aliases, .. } = format.definition();
+            *name == text || aliases.contains(&text)
+        };
+        Self::ALL.iter().find(known).copied().ok_or_else(|| UnknownFormat(text.into()))
     }
 }
 
@@ -115,11 +149,18 @@ mod tests {
 
     #[test]
     fn every_name_and_alias_leads_to_its_format() {
-        for format in Format::ALL {
-            assert_eq!(format.name().parse(), Ok(format));
+        for &format in Format::ALL {
+            let Definition { name, aliases, .. } = format.definition();
+            for name in aliases.iter().chain([name]) {
+                assert_eq!(name.parse(), Ok(format));
+            }
         }
         assert_eq!("conntrack-text-ktimestamp".parse(), Ok(Format::ConntrackText));
         assert_eq!("conntrack".parse::<Format>(), Err(UnknownFormat("conntrack".into())));
         assert!(Format::ALL.is_sorted_by_key(|format| format.name()));
+        let every = |format: &Format| [format.definition().aliases, &[format.name()]].concat();
+        let mut names: Vec<_> = Format::ALL.iter().flat_map(every).collect();
+        names.sort_unstable();
+        assert!(names.is_sorted_by(|one, next| one < next), "a name leads to two formats");
     }
 }

@@ -1,24 +1,29 @@
-//! The corpus: `corpus/<format>/<case>/`, each with an `input.*` and, where its times carry no zone,
-//! a `zone`.
+//! The corpus: `corpus/<format>/<case>/`, each with an `input.*` and, where more must be known to read
+//! it, a `hints.json`.
 
 use jiff::tz::TimeZone;
+use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     fs,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
-use unmasq_decode::Format;
+use unmasq_decode::{Format, Hints, NamedListener, Names};
+use unmasq_model::{Endpoint, LogTime};
 
 /// One folder of the corpus.
 pub(crate) struct Case {
     pub(crate) format: Format,
     pub(crate) folder: PathBuf,
     pub(crate) input: Vec<u8>,
-    pub(crate) zone: Option<TimeZone>,
+    pub(crate) hints: Hints,
 }
 
 /// Every case of every format in the registry, in order of name.
 pub(crate) fn cases() -> Vec<Case> {
-    Format::ALL.into_iter().flat_map(cases_of).collect()
+    Format::ALL.iter().copied().flat_map(cases_of).collect()
 }
 
 fn cases_of(format: Format) -> Vec<Case> {
@@ -33,11 +38,12 @@ impl Case {
         let files = entries(&folder);
         let input =
             files.iter().find(is_input).unwrap_or_else(|| panic!("{} has no input.*", folder.display()));
-        let zone = fs::read_to_string(folder.join("zone")).ok();
+        let hints = fs::read(folder.join("hints.json")).ok();
+        let hints: Option<WrittenHints> = hints.map(|json| serde_json::from_slice(&json).unwrap());
         Self {
             format,
             input: fs::read(input).unwrap(),
-            zone: zone.map(|name| TimeZone::get(name.trim()).unwrap()),
+            hints: hints.map(Hints::from).unwrap_or_default(),
             folder,
         }
     }
@@ -45,6 +51,55 @@ impl Case {
     /// Its name in messages.
     pub(crate) fn name(&self) -> String {
         format!("{}/{}", self.format, self.folder.file_name().unwrap_or_default().display())
+    }
+}
+
+/// [`Hints`] as a case writes them.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct WrittenHints {
+    zone: Option<String>,
+    layout: Option<Arc<str>>,
+    taken: Option<LogTime>,
+    written: Option<LogTime>,
+    addresses: Vec<IpAddr>,
+    private_ip: Option<IpAddr>,
+    listeners: Vec<WrittenListener>,
+    /// `backend/server` → `ip:port`.
+    servers: BTreeMap<String, SocketAddr>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenListener {
+    name: Option<Arc<str>>,
+    port: u16,
+    layout: Option<Arc<str>>,
+}
+
+impl From<WrittenHints> for Hints {
+    fn from(written: WrittenHints) -> Self {
+        let listeners = written
+            .listeners
+            .into_iter()
+            .map(|WrittenListener { name, port, layout }| NamedListener { name, port, layout });
+        let servers = written.servers.into_iter().map(|(name, at)| {
+            let (backend, server) = name.split_once('/').expect("backend/server");
+            ((backend.into(), server.into()), Endpoint::new(at.ip(), Some(at.port())))
+        });
+        let names = Names {
+            addresses: written.addresses,
+            private_ip: written.private_ip,
+            listeners: listeners.collect(),
+            servers: servers.collect(),
+        };
+        Self {
+            zone: written.zone.map(|name| TimeZone::get(&name).unwrap()),
+            layout: written.layout,
+            taken: written.taken,
+            written: written.written,
+            names: Arc::new(names),
+        }
     }
 }
 

@@ -5,10 +5,12 @@
 
 use crate::corpus::{Case, cases};
 use serde::Serialize;
-use std::{fs, sync::Arc};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fs, sync::Arc};
 use unmasq_decode::{Sighting, assemble, detect};
 use unmasq_model::{
-    Endpoint, Evidence, GatewayIx, GatewayName, LogIx, LogTime, Protocol, Realm, Role, Session, Span,
+    Endpoint, Evidence, GatewayIx, GatewayName, LogIx, LogTime, Protocol, Realm, Request, Role, Session,
+    Span, Try,
 };
 
 #[test]
@@ -54,7 +56,7 @@ struct Reading {
 
 impl Reading {
     fn of(case: &Case) -> Self {
-        let mut decoder = case.format.decoder(case.zone.clone());
+        let mut decoder = case.format.decoder(&case.hints).unwrap();
         let mut gateways: Vec<GatewayName> = Vec::new();
         let (mut sightings, mut unreadable) = (Vec::new(), Vec::new());
         for (frame, line) in case.input.split(|&byte| byte == b'\n').zip(1..) {
@@ -78,8 +80,8 @@ impl Reading {
     }
 
     fn told(&self) -> String {
-        let sessions = self.sessions.iter().map(|session| json(&self.session_line(session)));
-        let unreadable = self.unreadable.iter().map(json);
+        let sessions = self.sessions.iter().map(|session| line(&self.session_line(session)));
+        let unreadable = self.unreadable.iter().map(line);
         sessions.chain(unreadable).collect()
     }
 
@@ -91,10 +93,11 @@ impl Reading {
             protocol: t.protocol,
             role: t.role,
             outside: t.outside.to_string(),
-            remote: t.remote.to_string(),
+            remote: t.remote.map(told_endpoint),
             inside: t.inside.map(told_endpoint),
             inside_remote: t.inside_remote.map(told_endpoint),
             inside_realm: session.inside_realm.as_ref(),
+            request: session.request.as_deref().map(told_request),
             start: edges(session.start),
             end: edges(session.end),
             proven: session.proven.map(edges),
@@ -108,14 +111,16 @@ impl Reading {
 struct SessionLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     gateway: Option<&'a GatewayName>,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
     role: Role,
     outside: String,
-    remote: String,
+    remote: Option<String>,
     inside: Option<String>,
     inside_remote: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inside_realm: Option<&'a Realm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<BTreeMap<&'static str, Value>>,
     start: [LogTime; 2],
     end: [LogTime; 2],
     proven: Option<[LogTime; 2]>,
@@ -128,6 +133,39 @@ struct UnreadableLine {
     unreadable: String,
 }
 
+/// What is known of a request; what is not is left out.
+fn told_request(request: &Request) -> BTreeMap<&'static str, Value> {
+    let Request { layer, client_claimed, host, method, path, agent, .. } = request;
+    let Request { status, body_bytes, position, connection, tries, .. } = request;
+    let tries: Vec<_> = tries.iter().map(told_try).collect();
+    let all = [
+        ("layer", json!(format!("{layer:?}"))),
+        ("client_claimed", json!(client_claimed.then_some(true))),
+        ("host", json!(host.as_deref())),
+        ("method", json!(method.as_deref())),
+        ("path", json!(path.as_deref())),
+        ("agent", json!(agent.as_deref())),
+        ("status", json!(status)),
+        ("body_bytes", json!(body_bytes)),
+        ("position", json!(position)),
+        ("connection", json!(connection)),
+        ("tries", json!(tries)),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_null()).collect()
+}
+
+fn told_try(tried: &Try) -> BTreeMap<&'static str, Value> {
+    let Try { backend, server, from, status, outcome } = tried;
+    let all = [
+        ("backend", json!(backend.map(told_endpoint))),
+        ("server", json!(server.as_deref())),
+        ("from", json!(from.map(told_endpoint))),
+        ("status", json!(status)),
+        ("outcome", json!(outcome.as_deref())),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_null()).collect()
+}
+
 fn told_endpoint(endpoint: Endpoint) -> String {
     endpoint.to_string()
 }
@@ -136,7 +174,7 @@ fn edges(span: Span) -> [LogTime; 2] {
     [span.from(), span.to()]
 }
 
-fn json(line: &impl Serialize) -> String {
+fn line(line: &impl Serialize) -> String {
     serde_json::to_string(line).unwrap() + "\n"
 }
 

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use std::fmt::Write;
-use unmasq_decode::{Format, Sighting, assemble};
+use unmasq_decode::{Format, Hints, Sighting, assemble};
 use unmasq_model::{Evidence, GatewayIx, LogIx, LogTime, Session, Span};
 
 /// One life of the tuple; times in microseconds.
@@ -90,7 +90,9 @@ fn ctime(us: i64) -> String {
 
 /// The sessions of the lines that `kept` keeps.
 fn sessions(lived: &[Lived], mut kept: impl FnMut() -> bool) -> Vec<Session> {
-    let mut decoder = Format::ConntrackText.decoder(Some(jiff::tz::TimeZone::UTC));
+    let mut decoder = Format::ConntrackText
+        .decoder(&Hints { zone: Some(jiff::tz::TimeZone::UTC), ..Hints::default() })
+        .unwrap();
     let mut sightings = Vec::new();
     for ((at, text), line) in lived.iter().flat_map(|lived| &lived.lines).zip(1..) {
         if !kept() {

@@ -52,6 +52,7 @@ impl World {
                 delay: Duration::from_secs(1),
             },
             shows_inbound: true,
+            shows_connections: true,
             idle_timeout: None,
         };
         let mut node = gateway("node-1", GatewayKind::Node, "vpc-a", "node-1/docker0", "10.0.0.21", 2);
@@ -132,13 +133,14 @@ impl World {
         self.memory.insert(Session {
             gateway,
             translation: Translation {
-                protocol,
+                protocol: Some(protocol),
                 role,
-                outside: at(outside),
-                remote: at(remote),
+                outside: at(outside).into(),
+                remote: Some(at(remote)),
                 inside: inside.map(at),
                 inside_remote: inside.map(|_| at(remote)),
             },
+            request: None,
             inside_realm: None,
             start,
             end,

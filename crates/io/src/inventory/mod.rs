@@ -12,7 +12,6 @@ mod raw;
 mod reader;
 
 pub use document::Place;
-pub use raw::{Listener, Servers};
 
 use crate::source::{Location, Meter, ReadError, open};
 use document::{Document, Notation};
@@ -22,13 +21,13 @@ use reader::{Cursor, Fault};
 use serde::Deserialize;
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
     fmt,
     io::Read,
-    net::IpAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
+use unmasq_decode::Names;
 use unmasq_model::{GatewayName, LogTime, Site, SourceName};
 
 /// Larger files are refused: a hundred thousand instances with their containers need a tenth of this.
@@ -89,12 +88,8 @@ pub struct Balancer {
     pub gateway: GatewayName,
     /// What it is: `haproxy`, `nginx`, `alb` and so on.
     pub kind: Option<String>,
-    /// Its own address towards the backends.
-    pub private_ip: Option<IpAddr>,
-    /// What it listens on.
-    pub listeners: Vec<Listener>,
-    /// Backend name → its servers.
-    pub backends: BTreeMap<String, Servers>,
+    /// What the names in its log mean.
+    pub names: Arc<Names>,
 }
 
 /// Something that looks like a mistake.

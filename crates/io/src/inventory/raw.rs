@@ -159,22 +159,22 @@ pub(super) struct Balancer {
 /// What a balancer listens on.
 #[derive(Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(expecting = "a table")]
-pub struct Listener {
+pub(super) struct Listener {
     /// The name by which its log names it, such as `fe_web`.
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     /// The port.
-    pub port: u16,
+    pub(super) port: u16,
     /// `http`, `tcp` and the like.
-    pub mode: Option<String>,
+    pub(super) mode: Option<String>,
     /// The transport protocol; `tcp` if nothing is said.
-    pub proto: Option<String>,
+    pub(super) proto: Option<String>,
     /// The log format of this listener alone.
-    pub log: Option<String>,
+    pub(super) log: Option<String>,
 }
 
 /// The servers of a backend as `address:port`: by the names that the log uses, or just listed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Servers {
+pub(super) enum Servers {
     /// Name → endpoint.
     Named(BTreeMap<String, String>),
     /// Endpoints.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 use tempfile::tempdir;
-use unmasq_io::inventory::{Inventory, InventoryError, Servers, load};
+use unmasq_io::inventory::{Inventory, InventoryError, load};
 use unmasq_model::{Endpoint, Gateway, GatewayKind, LogTime, Realm, Span, Tenure};
 
 fn load_text(name: &str, text: &str) -> Result<Inventory, InventoryError> {
@@ -76,10 +76,11 @@ fn the_labs_gateways_are_understood() {
     assert_eq!((balancer.outside_realm.as_str(), balancer.inside_realm.as_str()), ("public", "vpc-b"));
     assert_eq!(balancer.addresses.len(), 2);
     let facts = &inventory.balancers[0];
-    assert_eq!((facts.gateway.as_str(), facts.listeners.len()), ("lb-a", 3));
-    let Servers::Named(servers) = &facts.backends["be_web"] else { panic!("named servers") };
-    assert_eq!(servers["s2"], "10.0.0.12:8080");
-    assert!(matches!(&inventory.balancers[1].backends["api"], Servers::Listed(list) if list.len() == 3));
+    assert_eq!((facts.gateway.as_str(), facts.names.listeners.len()), ("lb-a", 3));
+    let server = &facts.names.servers[&("be_web".into(), "s2".into())];
+    assert_eq!(server.to_string(), "10.0.0.12:8080");
+    let ssh = gateway(&inventory, "lb-a").listeners.iter().flatten().find(|listener| listener.port == 22);
+    assert!(ssh.is_some_and(|listener| !listener.requests));
 }
 
 #[test]

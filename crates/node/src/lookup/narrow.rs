@@ -15,13 +15,13 @@ pub(super) fn would_narrow(asked: &Lookup, fits: &[Fit]) -> Vec<Narrowing> {
     };
     let mut facts = Vec::new();
     if asked.outside.port.is_none() {
-        facts.push((Fact::Port, by(&|fit| format!("{:?}", fit.translation.outside.port))));
+        facts.push((Fact::Port, by(&|fit| format!("{:?}", fit.flow.outside.port))));
     }
     if asked.remote.is_none_or(|remote| remote.port.is_none()) {
-        facts.push((Fact::Remote, by(&|fit| fit.translation.remote.to_string())));
+        facts.push((Fact::Remote, by(&|fit| fit.flow.remote.to_string())));
     }
     if asked.protocol.is_none() {
-        facts.push((Fact::Protocol, by(&|fit| fit.translation.protocol.to_string())));
+        facts.push((Fact::Protocol, by(&|fit| fit.flow.protocol.to_string())));
     }
     facts.push((Fact::Time, at_once(fits)));
     let all: BTreeSet<&HolderKey> = fits.iter().map(|fit| &fit.holder).collect();

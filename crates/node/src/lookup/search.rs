@@ -9,14 +9,22 @@ use super::{
 use crate::Knowledge;
 use std::{collections::BTreeMap, net::IpAddr};
 use unmasq_model::{
-    Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Realm, Reason, Role, SessionsQuestion,
-    Span, Translation,
+    Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Realm, Reason, RequestsQuestion,
+    SessionsQuestion, Span, Translation,
     trace::{EndTrace, MaskedEnd, Place},
 };
 
-/// One translation that fits, and whom it names.
+/// A flow as an alert would show it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Flow {
+    pub(super) protocol: Protocol,
+    pub(super) outside: Endpoint,
+    pub(super) remote: Endpoint,
+}
+
+/// One flow that fits, and whom it names.
 pub(super) struct Fit {
-    pub(super) translation: Translation,
+    pub(super) flow: Flow,
     pub(super) reach: Span,
     pub(super) holder: HolderKey,
 }
@@ -37,8 +45,8 @@ struct Search<'k> {
 pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
     let realm = asked.realm.clone().unwrap_or_else(|| knowledge.site.sensor_realm.clone());
     let mut search = Search::new(knowledge);
-    for (translation, reach) in translations(knowledge, asked, &realm) {
-        search.trace(asked, &realm, translation, reach);
+    for (flow, reach) in flows(knowledge, asked, &realm) {
+        search.trace(asked, &realm, flow, reach);
     }
     let reason = search.why_nobody(asked, &realm);
     let Search { fits, rows, unlisted, is_final, .. } = search;
@@ -64,32 +72,44 @@ fn is_full_key(asked: &Lookup) -> bool {
         && asked.remote.is_some_and(|remote| remote.port.is_some())
 }
 
-/// The translations of the endpoint that may fit, each with the span in which its sessions lie.
+/// The flows of the endpoint that may fit, each with the span in which its sessions lie.
 ///
 /// Asked as widely as the engine asks, for it decides what fits: a silent session may be one still.
-fn translations(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Translation, Span> {
+fn flows(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Flow, Span> {
     let site = &knowledge.site;
-    let mut found: BTreeMap<Translation, Span> = BTreeMap::new();
+    let mut found: BTreeMap<Flow, Span> = BTreeMap::new();
     for translator in site.translators(realm, asked.outside.ip, asked.during) {
-        let question = SessionsQuestion {
-            gateway: translator.gateway,
+        let (gateway, during) = (translator.gateway, site.asked_about(translator.gateway, asked.during));
+        let translations = SessionsQuestion {
+            gateway,
             protocol: asked.protocol,
             outside: (Some(translator.logged_as), asked.outside.port),
             remote: asked.remote,
-            during: site.asked_about(translator.gateway, asked.during),
+            during,
         };
-        for session in knowledge.memory.sessions(&question) {
-            // What tells one alert from another; the rest is the answer.
-            let outside = Endpoint { ip: asked.outside.ip, ..session.translation.outside };
-            let (inside, inside_remote, role) = (None, None, Role::Unknown);
-            let key = Translation { inside, inside_remote, role, outside, ..session.translation };
-            let reach = session.reach();
-            found.entry(key).and_modify(|known| *known = known.hull(reach)).or_insert(reach);
+        let protocol = asked.protocol.unwrap_or(Protocol::TCP);
+        let requests = RequestsQuestion { gateway, protocol, client: asked.remote, during };
+        let memory = &knowledge.memory;
+        let carried = memory.requests(&requests).into_iter();
+        let carried = carried.filter(|s| s.translation.outside.answers(None, asked.outside.port));
+        for session in memory.sessions(&translations).into_iter().chain(carried) {
+            let (flow, reach) = (flow(asked, &session.translation), session.reach());
+            found.entry(flow).and_modify(|known| *known = known.hull(reach)).or_insert(reach);
         }
     }
     let during = asked.during.widened(site.widest_clock_bound());
     found.retain(|_, reach| reach.touches(during));
     found
+}
+
+/// What tells one alert from another, where a record leaves something open as it was asked.
+fn flow(asked: &Lookup, translation: &Translation) -> Flow {
+    let port = translation.outside.port().or(asked.outside.port);
+    Flow {
+        protocol: translation.protocol.or(asked.protocol).unwrap_or(Protocol::TCP),
+        outside: Endpoint { port, ..asked.outside },
+        remote: translation.remote.or(asked.remote).unwrap_or_else(|| nobody(asked)),
+    }
 }
 
 impl<'k> Search<'k> {
@@ -98,17 +118,17 @@ impl<'k> Search<'k> {
         Self { knowledge, fits, rows, ended, unlisted: 0, is_final: true }
     }
 
-    /// Traces a translation that may fit. One of which the engine finds no session does not.
-    fn trace(&mut self, asked: &Lookup, realm: &Realm, translation: Translation, reach: Span) {
-        let trace = self.knowledge.trace(&as_alert(&translation, realm, asked.during));
+    /// Traces a flow that may fit. One of which the engine finds no session does not.
+    fn trace(&mut self, asked: &Lookup, realm: &Realm, flow: Flow, reach: Span) {
+        let trace = self.knowledge.trace(&as_alert(flow, realm, asked.during));
         let EndTrace::Masked(end) = trace.src else { return };
         if is_found(&end) {
             self.is_final &= trace.is_final;
-            self.add(&end, translation, reach);
+            self.add(&end, flow, reach);
         }
     }
 
-    fn add(&mut self, end: &MaskedEnd, translation: Translation, reach: Span) {
+    fn add(&mut self, end: &MaskedEnd, flow: Flow, reach: Span) {
         let named = named(self.knowledge, end);
         if named.is_empty() {
             self.ended.extend(end.reason);
@@ -117,7 +137,7 @@ impl<'k> Search<'k> {
         }
         for named in named {
             let holder = named.key();
-            self.fits.push(Fit { translation, reach, holder: holder.clone() });
+            self.fits.push(Fit { flow, reach, holder: holder.clone() });
             self.rows.entry(holder).or_insert_with(|| named.row()).add(&named);
         }
     }
@@ -127,7 +147,7 @@ impl<'k> Search<'k> {
     fn why_nobody(&mut self, asked: &Lookup, realm: &Realm) -> Option<Reason> {
         if self.rows.is_empty() && self.ended.is_empty() {
             let reasons: Vec<Reason> =
-                as_asked(asked).filter_map(|translation| self.itself(asked, realm, translation)).collect();
+                as_asked(asked).filter_map(|flow| self.itself(asked, realm, flow)).collect();
             // Where one protocol tells more than that nobody knows the address, it is known.
             let known = reasons.iter().copied().filter(|reason| *reason != Reason::UnknownAddress).min();
             self.ended.push(known.unwrap_or(Reason::UnknownAddress));
@@ -137,46 +157,43 @@ impl<'k> Search<'k> {
     }
 
     /// Traces what was asked as it was asked; the reason, if it names nobody.
-    fn itself(&mut self, asked: &Lookup, realm: &Realm, translation: Translation) -> Option<Reason> {
-        let trace = self.knowledge.trace(&as_alert(&translation, realm, asked.during));
+    fn itself(&mut self, asked: &Lookup, realm: &Realm, flow: Flow) -> Option<Reason> {
+        let trace = self.knowledge.trace(&as_alert(flow, realm, asked.during));
         let EndTrace::Masked(end) = trace.src else { return None };
         self.is_final &= trace.is_final;
         if is_found(&end) {
-            self.add(&end, translation, asked.during);
+            self.add(&end, flow, asked.during);
         }
         end.reason
     }
 }
 
-/// What was asked as translations. A peer that nobody told is the unspecified address, which no
-/// session has; a protocol that nobody told is each of the two that rules are written for.
-fn as_asked(asked: &Lookup) -> impl Iterator<Item = Translation> + use<> {
-    let Lookup { outside, remote, protocol, .. } = *asked;
-    let nobody = match outside.ip {
+/// A peer that no session has: the unspecified address.
+fn nobody(asked: &Lookup) -> Endpoint {
+    let ip = match asked.outside.ip {
         IpAddr::V4(_) => IpAddr::from([0u8; 4]),
         IpAddr::V6(_) => IpAddr::from([0u8; 16]),
     };
-    let remote = remote.unwrap_or_else(|| Endpoint::new(nobody, None));
-    let protocols = protocol.map_or_else(|| vec![Protocol::TCP, Protocol::UDP], |protocol| vec![protocol]);
-    let (inside, inside_remote, role) = (None, None, Role::Unknown);
-    protocols.into_iter().map(move |protocol| Translation {
-        protocol,
-        role,
-        outside,
-        remote,
-        inside,
-        inside_remote,
-    })
+    Endpoint::new(ip, None)
 }
 
-/// A translation as an alert that saw it, so that it is traced like one.
-fn as_alert(translation: &Translation, realm: &Realm, at: Span) -> Alert {
+/// What was asked as flows. A peer that nobody told is nobody; a protocol that nobody told is each of
+/// the two that rules are written for.
+fn as_asked(asked: &Lookup) -> impl Iterator<Item = Flow> + use<> {
+    let Lookup { outside, protocol, .. } = *asked;
+    let remote = asked.remote.unwrap_or_else(|| nobody(asked));
+    let protocols = protocol.map_or_else(|| vec![Protocol::TCP, Protocol::UDP], |protocol| vec![protocol]);
+    protocols.into_iter().map(move |protocol| Flow { protocol, outside, remote })
+}
+
+/// A flow as an alert that saw it, so that it is traced like one.
+fn as_alert(flow: Flow, realm: &Realm, at: Span) -> Alert {
     Alert {
         id: AlertId("lookup".into()),
         realm: realm.clone(),
         at,
-        protocol: translation.protocol,
-        ends: PerEnd { src: translation.outside, dest: translation.remote },
+        protocol: flow.protocol,
+        ends: PerEnd { src: flow.outside, dest: flow.remote },
         opened_by: None,
         flow_start: None,
         class: AlertClass::Attack,

@@ -1,13 +1,13 @@
 //! What a log makes of a translator's table: late, coarse, out of order, doubled, and with holes.
 
 use super::{
-    nat::{Entry, Kind, Nat},
+    nat::{Entry, Kind, Mapping, Nat},
     plan::{MS, SECOND, Us},
 };
 use crate::rng::Rng;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use unmasq_decode::{Event, EventKind, Fact, Record};
-use unmasq_model::{Endpoint, LogTime, Protocol, Span, Translation};
+use unmasq_model::{Endpoint, LogTime, Protocol, Span};
 
 /// When the world begins: 2026-11-22T10:00:00Z.
 const EPOCH_US: i64 = 1_795_341_600_000_000;
@@ -135,7 +135,7 @@ impl LogPlan {
     }
 
     /// The tuple as this log writes it.
-    fn logged(&self, translation: &Translation) -> Translation {
+    fn logged(&self, translation: &Mapping) -> Mapping {
         let mut logged = *translation;
         if let Some((alias, outside)) = self.alias
             && logged.outside.ip == outside
@@ -149,8 +149,9 @@ impl LogPlan {
         logged
     }
 
-    fn record(&self, translation: &Translation, fact: Fact) -> Record {
-        Record { gateway: None, inside_realm: None, translation: self.logged(translation), fact }
+    fn record(&self, translation: &Mapping, fact: Fact) -> Record {
+        let translation = self.logged(translation).into();
+        Record { gateway: None, inside_realm: None, translation, request: None, fact }
     }
 
     fn events(&self, entries: &[&Entry], detail: Detail, rng: &mut Rng) -> Vec<Line> {
@@ -230,7 +231,7 @@ impl LogPlan {
     }
 
     fn windows(&self, entries: &[&Entry], length: Us) -> Vec<Line> {
-        let mut seen: BTreeMap<(Translation, Us), (Us, Us)> = BTreeMap::new();
+        let mut seen: BTreeMap<(Mapping, Us), (Us, Us)> = BTreeMap::new();
         for entry in entries {
             let translation = self.logged(&entry.translation);
             for (at, _, _) in &entry.packets {

@@ -126,6 +126,7 @@ impl DrawnLog {
             clock_bound: micros(self.plan.clock_bound),
             coverage: Coverage { since, until, complete, delay: self.delay },
             shows_inbound: self.plan.inbound,
+            shows_connections: true,
             idle_timeout: matches!(self.plan.style, Style::Windows(_)).then(|| micros(60 * SECOND)),
         }
     }
@@ -231,5 +232,5 @@ fn tenures(plan: &Plan) -> Vec<Tenure> {
 
 /// The addresses that a gateway's delivered records show.
 pub(super) fn seen(lines: &[&Line]) -> BTreeSet<IpAddr> {
-    lines.iter().map(|line| line.record.translation.outside.ip).collect()
+    lines.iter().filter_map(|line| line.record.translation.outside.ip).collect()
 }

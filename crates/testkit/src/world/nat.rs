@@ -20,11 +20,36 @@ pub enum Kind {
     Datagram,
 }
 
+/// What a translator truly does with a flow: everything about it is known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Mapping {
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// What our side was.
+    pub role: Role,
+    /// Our endpoint as the world sees it.
+    pub outside: Endpoint,
+    /// The peer.
+    pub remote: Endpoint,
+    /// Who belongs to us; `None` for what the gateway kept for itself.
+    pub inside: Option<Endpoint>,
+    /// The peer as the inside sees it.
+    pub inside_remote: Option<Endpoint>,
+}
+
+impl From<Mapping> for Translation {
+    fn from(mapping: Mapping) -> Self {
+        let Mapping { protocol, role, outside, remote, inside, inside_remote } = mapping;
+        let (protocol, outside, remote) = (Some(protocol), outside.into(), Some(remote));
+        Self { protocol, role, outside, remote, inside, inside_remote }
+    }
+}
+
 /// One translation as it truly was.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What was translated into what; `inside` is `None` for what the gateway kept for itself.
-    pub translation: Translation,
+    /// What was translated into what.
+    pub translation: Mapping,
     /// Each packet: when, what it meant, and how long the entry would then outlive it.
     pub packets: Vec<(Us, Kind, Us)>,
     /// The first moment at which the tuple was free again.
@@ -97,7 +122,7 @@ impl Nat {
             }
         }
         let outside = self.allocate(at, protocol, inside, remote)?;
-        let translation = Translation {
+        let translation = Mapping {
             protocol,
             role: Role::Client,
             outside,
@@ -128,7 +153,7 @@ impl Nat {
             return own;
         }
         let role = Role::Client;
-        let translation = Translation { protocol, role, outside, remote, inside: None, inside_remote: None };
+        let translation = Mapping { protocol, role, outside, remote, inside: None, inside_remote: None };
         self.begin(translation, at, kind, timeout);
         true
     }
@@ -155,7 +180,7 @@ impl Nat {
         let inside = rule.map(|rule| rule.inside);
         let inside_remote = inside.map(|_| remote);
         self.begin(
-            Translation { protocol, role: Role::Server, outside, remote, inside, inside_remote },
+            Mapping { protocol, role: Role::Server, outside, remote, inside, inside_remote },
             at,
             kind,
             timeout,
@@ -182,7 +207,7 @@ impl Nat {
         })
     }
 
-    fn begin(&mut self, translation: Translation, at: Us, kind: Kind, timeout: Us) {
+    fn begin(&mut self, translation: Mapping, at: Us, kind: Kind, timeout: Us) {
         let packets = vec![(at, kind, timeout)];
         self.entries.push(Entry { translation, packets, stop: at + timeout, cut_short: false });
     }

@@ -31,10 +31,10 @@ fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
     let t = &session.translation;
     let (ip, port) = asked.outside;
     session.gateway == asked.gateway
-        && asked.protocol.is_none_or(|protocol| protocol == t.protocol)
-        && ip.is_none_or(|ip| ip == t.outside.ip)
-        && (port.is_none() || t.outside.port.is_none() || port == t.outside.port)
-        && asked.remote.is_none_or(|remote| t.remote.answers(remote))
+        && asked.protocol.is_none_or(|protocol| t.protocol.is_none_or(|told| told == protocol))
+        && ip.is_none_or(|ip| t.outside.ip.is_none_or(|told| told == ip))
+        && port.is_none_or(|port| t.outside.ports.hold(port))
+        && asked.remote.is_none_or(|remote| t.remote.is_none_or(|told| told.answers(remote)))
 }
 
 proptest! {

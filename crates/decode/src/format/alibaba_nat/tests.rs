@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Format, Guess, detect};
+use crate::{Format, Guess, Hints, detect};
 use proptest::prelude::*;
 use unmasq_model::Protocol;
 
@@ -7,7 +7,7 @@ const JSON: &str = include_str!("../../../../../corpus/alibaba-nat/windows-reuse
 const CSV: &str = include_str!("../../../../../corpus/alibaba-nat-csv/chosen-columns/input.csv");
 
 fn decode_all(format: Format, zone: Option<TimeZone>, log: &str) -> Vec<Result<Record, Unreadable>> {
-    let mut decoder = format.decoder(zone);
+    let mut decoder = format.decoder(&Hints { zone, ..Hints::default() }).unwrap();
     let mut all = Vec::new();
     for line in log.split_inclusive('\n') {
         let mut out = Vec::new();
@@ -43,13 +43,13 @@ fn a_record_is_a_translation_over_a_window() {
     assert_eq!(record.gateway, Some("ngw-demo-prod".into()));
     assert_eq!(record.inside_realm, Some("vpc-demo-prod".into()));
     let t = record.translation;
-    assert_eq!((t.protocol, t.role), (Protocol::TCP, Role::Client));
+    assert_eq!((t.protocol, t.role), (Some(Protocol::TCP), Role::Client));
     assert_eq!(
-        (t.outside.to_string(), t.remote.to_string()),
+        (t.outside.to_string(), t.remote.unwrap().to_string()),
         ("10.20.250.10:48155".into(), "198.51.100.77:443".into())
     );
     assert_eq!(t.inside.unwrap().to_string(), "10.20.8.31:47176");
-    assert_eq!(t.inside_remote, Some(t.remote));
+    assert_eq!(t.inside_remote, t.remote);
     let (start, end) = edges(record);
     assert_eq!(start, "2026-03-14T08:00:41Z … 2026-03-14T08:00:41.999999Z");
     assert_eq!(end, "2026-03-14T08:03:12Z … 2026-03-14T08:03:12.999999Z");
@@ -65,9 +65,12 @@ fn both_forms_say_the_same() {
 #[test]
 fn icmp_keeps_its_ids_on_our_side_only() {
     let all = records(Format::AlibabaNat, JSON);
-    let icmp = all.iter().find(|record| record.translation.protocol.is_icmp()).unwrap();
+    let icmp = all.iter().find(|record| record.translation.protocol.is_some_and(Protocol::is_icmp)).unwrap();
     let t = icmp.translation;
-    assert_eq!((t.outside.port, t.inside.unwrap().port, t.remote.port), (Some(7731), Some(7731), None));
+    assert_eq!(
+        (t.outside.port(), t.inside.unwrap().port, t.remote.unwrap().port),
+        (Some(7731), Some(7731), None)
+    );
 }
 
 #[test]
@@ -177,7 +180,7 @@ proptest! {
     #[test]
     fn no_bytes_are_a_panic(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..4)) {
         for format in [Format::AlibabaNat, Format::AlibabaNatCsv] {
-            let mut decoder = format.decoder(None);
+            let mut decoder = format.decoder(&Hints::default()).unwrap();
             let mut out = Vec::new();
             let _ = decoder.decode(CSV.lines().next().unwrap().as_bytes(), &mut out);
             for line in &lines {
@@ -196,7 +199,7 @@ proptest! {
             let at = at % log.len();
             log[at] = byte;
             let _ = detect(&log);
-            let mut decoder = format.decoder(None);
+            let mut decoder = format.decoder(&Hints::default()).unwrap();
             for line in log.split(|&byte| byte == b'\n') {
                 let _ = decoder.decode(line, &mut Vec::new());
             }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::EventKind;
+use std::time::Duration;
 use unmasq_model::{LogTime, Protocol, Span};
 
 const NEW: &str = "[1795345072.309137]\t    [NEW] ipv4     2 tcp      6 120 SYN_SENT src=10.0.0.14 dst=198.51.100.66 sport=51648 dport=80 [UNREPLIED] src=198.51.100.66 dst=203.0.113.10 sport=80 dport=20038 id=191355002";
@@ -16,10 +17,10 @@ fn told(line: &str) -> Vec<String> {
             |e: Option<unmasq_model::Endpoint>| e.map_or_else(|| "itself".to_owned(), |e| e.to_string());
         format!(
             "{} {:?} {} <-> {} is {} <-> {}",
-            t.protocol,
+            t.protocol.unwrap(),
             t.role,
             t.outside,
-            t.remote,
+            t.remote.unwrap(),
             or_none(t.inside),
             or_none(t.inside_remote)
         )
@@ -225,5 +226,5 @@ fn a_state_of_a_later_kernel_is_some_state() {
     assert_eq!(event(&NEW.replace("SYN_SENT", "SYN_WARP")).state, Some("OTHER"));
     assert_eq!(event(&NEW.replace("120 SYN_SENT ", "")).state, None);
     assert_eq!(event(NEW).state, Some("SYN_SENT"));
-    assert_eq!(read(NEW).unwrap()[0].translation.protocol, Protocol::TCP);
+    assert_eq!(read(NEW).unwrap()[0].translation.protocol, Some(Protocol::TCP));
 }

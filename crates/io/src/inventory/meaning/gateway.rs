@@ -2,8 +2,15 @@
 
 use super::{Ids, Networks};
 use crate::inventory::{Balancer, InventoryError, Notes, path::Path as Key, raw};
-use std::{collections::BTreeSet, net::IpAddr};
-use unmasq_model::{Alias, AssetId, DnatRule, Gateway, GatewayKind, GatewayName, Protocol, Realm, Span};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+use unmasq_decode::{NamedListener, Names};
+use unmasq_model::{
+    Alias, AssetId, DnatRule, Endpoint, Gateway, GatewayKind, GatewayName, Listener, Protocol, Realm, Span,
+};
 
 /// All that is shared.
 pub(super) struct Gateways {
@@ -184,16 +191,68 @@ fn balancer(
         account,
         region,
         addresses: vips,
+        listeners: listeners(table.key("listeners"), &raw.listeners, notes)?,
         instance: raw.instance.as_deref().map(AssetId::from),
         ..Gateway::named(name.clone(), GatewayKind::Balancer, outside_realm, inside_realm)
     };
     let private_ip = raw.private_ip.as_ref();
-    let facts = Balancer {
-        gateway: name,
-        kind: raw.kind.clone(),
+    let names = Names {
+        addresses: gateway.addresses.iter().map(|(ip, _)| *ip).collect(),
         private_ip: private_ip.map(|ip| notes.interface(table.key("private_ip"), ip)).transpose()?,
-        listeners: raw.listeners.clone(),
-        backends: raw.backends.clone(),
+        listeners: raw.listeners.iter().map(named).collect(),
+        servers: servers(table.key("backends"), &raw.backends, notes)?,
     };
-    Ok((gateway, facts))
+    Ok((gateway, Balancer { gateway: name, kind: raw.kind.clone(), names: names.into() }))
+}
+
+fn named(raw: &raw::Listener) -> NamedListener {
+    let text = |text: &Option<String>| text.as_deref().map(Arc::from);
+    NamedListener { name: text(&raw.name), port: raw.port, layout: text(&raw.log) }
+}
+
+/// What it listens on; `None` if nothing is said.
+fn listeners(
+    list: Key<'_>,
+    raw: &[raw::Listener],
+    notes: &Notes<'_>,
+) -> Result<Option<Vec<Listener>>, InventoryError> {
+    let listeners = raw.iter().enumerate().map(|(ix, raw)| {
+        let table = list.item(ix);
+        let mode = raw.mode.as_deref().map(str::to_ascii_lowercase);
+        let proto = raw.proto.as_deref().or(mode.as_deref().filter(|mode| *mode == "udp"));
+        let protocol: Result<Protocol, _> = proto.unwrap_or("tcp").parse();
+        Ok(Listener {
+            protocol: protocol.map_err(|error| notes.wrong(table.key("proto"), error))?,
+            port: raw.port,
+            requests: !matches!(mode.as_deref(), Some("tcp" | "udp" | "tls" | "tcp_udp")),
+        })
+    });
+    let listeners: Vec<Listener> = listeners.collect::<Result<_, InventoryError>>()?;
+    Ok((!listeners.is_empty()).then_some(listeners))
+}
+
+/// The servers that have names; those that are only listed cannot be meant by one.
+fn servers(
+    table: Key<'_>,
+    raw: &BTreeMap<String, raw::Servers>,
+    notes: &Notes<'_>,
+) -> Result<BTreeMap<(Arc<str>, Arc<str>), Endpoint>, InventoryError> {
+    let mut found = BTreeMap::new();
+    for (backend, servers) in raw {
+        let key = table.key(backend);
+        match servers {
+            raw::Servers::Named(servers) => {
+                for (server, at) in servers {
+                    let at = notes.endpoint(key.key(server), at)?;
+                    found.insert((backend.as_str().into(), server.as_str().into()), at);
+                }
+            }
+            raw::Servers::Listed(servers) => {
+                for (ix, at) in servers.iter().enumerate() {
+                    notes.endpoint(key.item(ix), at)?;
+                }
+            }
+        }
+    }
+    Ok(found)
 }
