@@ -5,7 +5,7 @@ use crate::{
     crossing::{Candidate, Leg, distinct, is_complete, question, touching},
     known::Inquiry,
 };
-use unmasq_model::{DnatRule, GatewayIx, LogTime, Reason, Site};
+use unmasq_model::{DnatRule, GatewayIx, Listener, LogTime, Reason, Site};
 
 /// What takes the place of a session.
 pub(crate) enum Absence<'k> {
@@ -32,6 +32,9 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Absenc
     // One of a pair that is not connected may have what the other's log lacks.
     if gateways.iter().any(|&gateway| site.gateway(gateway).logs.is_empty()) {
         return nothing(Reason::GatewayNotConnected);
+    }
+    if let Some(reason) = listened(site, &gateways, leg) {
+        return nothing(reason);
     }
     if let Some(reason) = outside_coverage(site, &gateways, leg) {
         return nothing(reason);
@@ -99,6 +102,19 @@ fn dnat_rules<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Vec<(Gateway
         }
     }
     rules
+}
+
+/// What the listeners of balancers say about a flow that their logs do not have: none listens there,
+/// or one that only forwards packets.
+fn listened(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
+    let port = leg.ours.port.filter(|_| leg.opened_by_us != Some(true))?;
+    let declared = gateways.iter().map(|&gateway| site.gateway(gateway).listeners.as_deref());
+    let declared: Vec<&[Listener]> = declared.collect::<Option<_>>()?;
+    let mut there =
+        declared.into_iter().flatten().filter(|l| l.protocol == leg.protocol && l.port == port).peekable();
+    let Some(_) = there.peek() else { return Some(Reason::EndedAtGateway) };
+    let silent = gateways.iter().all(|&gateway| site.logs_of(gateway).all(|log| !log.shows_connections));
+    (silent && there.all(|listener| !listener.requests)).then_some(Reason::NetworkLayer)
 }
 
 /// Whether the flow may lie outside the time that every log of these gateways covers.

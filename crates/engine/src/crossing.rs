@@ -2,6 +2,7 @@
 
 use crate::{
     absence::{self, Absence},
+    balance,
     known::Inquiry,
     stay::{Stay, stays},
 };
@@ -10,8 +11,8 @@ use std::{
     net::IpAddr,
 };
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, Log, LogIx, LogTime, Outside, Protocol, Realm, Reason, Role, Session,
-    SessionsQuestion, Site, Span, Translator,
+    Certainty, Endpoint, GatewayIx, GatewayKind, HttpContext, Log, LogIx, LogTime, Outside, Ports, Protocol,
+    Realm, Reason, Role, Session, SessionsQuestion, Site, Span, Translator, Try,
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
@@ -30,6 +31,8 @@ pub(crate) struct Leg {
     pub(crate) opened_by_us: Option<bool>,
     /// When the detector saw the flow begin.
     pub(crate) flow_start: Option<LogTime>,
+    /// The request, where the alert shows one.
+    pub(crate) shown: Option<HttpContext>,
 }
 
 /// What became of one crossing.
@@ -47,8 +50,10 @@ pub(crate) struct Candidate<'k> {
     pub(crate) gateway: GatewayIx,
     /// The realm of the inside pair.
     pub(crate) realm: Realm,
-    /// `None`: the flow ended at the gateway itself.
+    /// `None`: the flow ended at the gateway itself, or went to a server that only has a name.
     pub(crate) inside: Option<Endpoint>,
+    /// The backends that a balancer tried, in order of time.
+    pub(crate) tries: &'k [Try],
     pub(crate) inside_remote: Option<Endpoint>,
     pub(crate) outside: Outside,
     pub(crate) remote: Option<Endpoint>,
@@ -64,12 +69,19 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }
-    let asked = translators.iter().map(|t| question(site, leg, t.gateway, Some(t.logged_as)));
     // Every question is asked before giving up, so that all are answered at once.
-    let answers: Vec<Option<Vec<&Session>>> = asked.map(|question| inquiry.sessions(question)).collect();
-    let answers: Vec<Vec<&Session>> = answers.into_iter().collect::<Option<_>>()?;
-    let found = answers.iter().flat_map(|sessions| touching(site, leg, sessions));
-    let mut candidates = distinct(site, &leg.realm, found.collect());
+    let found: Vec<Option<Vec<Stay<'_>>>> = translators
+        .iter()
+        .map(|translator| match site.gateway(translator.gateway).kind {
+            GatewayKind::Balancer => balance::touching(leg, translator.gateway, inquiry),
+            GatewayKind::Nat | GatewayKind::Node => {
+                let asked = question(site, leg, translator.gateway, Some(translator.logged_as));
+                Some(touching(site, leg, &inquiry.sessions(asked)?))
+            }
+        })
+        .collect();
+    let found: Vec<Vec<Stay<'_>>> = found.into_iter().collect::<Option<_>>()?;
+    let mut candidates = distinct(site, &leg.realm, found.into_iter().flatten().collect());
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, inquiry)?));
     }
@@ -105,26 +117,33 @@ pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> 
     stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
 }
 
-/// Groups stays by the inside endpoint that they name.
+/// What is behind a gateway: an endpoint in its realm, or a server that only has a name.
+type Behind<'k> = (Realm, Option<Endpoint>, Option<&'k str>);
+
+/// Groups stays by what they name behind the gateway.
 pub(crate) fn distinct<'k>(site: &Site, outside_realm: &Realm, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
-    let mut groups: BTreeMap<(Realm, Option<Endpoint>), Vec<Stay<'k>>> = BTreeMap::new();
+    let mut groups: BTreeMap<Behind<'k>, Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {
         let session = stay.records[0];
         let ended = session.translation.inside.is_none();
         let realm = if ended { outside_realm.clone() } else { inside_realm(site, session) };
-        groups.entry((realm, session.translation.inside)).or_default().push(stay);
+        let last = balance::request(&stay).and_then(|request| request.tries.last()).filter(|_| ended);
+        let server = last.map(|tried| tried.server.as_deref().unwrap_or_default());
+        groups.entry((realm, session.translation.inside, server)).or_default().push(stay);
     }
-    groups.into_iter().map(|((realm, _), stays)| candidate(realm, stays)).collect()
+    groups.into_iter().map(|((realm, ..), stays)| candidate(realm, stays)).collect()
 }
 
 fn inside_realm(site: &Site, session: &Session) -> Realm {
     session.inside_realm.clone().unwrap_or_else(|| site.gateway(session.gateway).inside_realm.clone())
 }
 
-fn candidate(realm: Realm, stays: Vec<Stay<'_>>) -> Candidate<'_> {
+fn candidate<'k>(realm: Realm, stays: Vec<Stay<'k>>) -> Candidate<'k> {
     let first = stays[0].records[0];
     let translation = first.translation;
+    let tries = stays.iter().filter_map(balance::request).map(|request| request.tries.as_slice());
     Candidate {
+        tries: tries.max_by_key(|tries| tries.len()).unwrap_or_default(),
         gateway: first.gateway,
         inside: translation.inside,
         inside_remote: translation.inside_remote,
@@ -157,6 +176,17 @@ impl Candidate<'_> {
         self.stays.iter().all(|stay| stay.end.to() != LogTime::FOREVER && stay.records.iter().all(heard))
     }
 
+    /// Whether its records name the whole key, and not in the client's own words. A host whose block
+    /// of ports it was needs no peer.
+    fn has_full_key(&self) -> bool {
+        self.stays.iter().flat_map(|stay| &stay.records).all(|record| {
+            let translation = &record.translation;
+            let block = matches!(translation.outside.ports, Ports::Block(..));
+            let claimed = record.request.as_ref().is_some_and(|request| request.client_claimed);
+            block || (translation.remote.is_some_and(|remote| remote.port.is_some()) && !claimed)
+        })
+    }
+
     fn logs(&self) -> impl Iterator<Item = LogIx> {
         self.stays.iter().flat_map(|stay| &stay.records).filter_map(|record| record.log())
     }
@@ -177,6 +207,7 @@ fn certainty<'k>(
     let all_arrived =
         site.declared && translators.iter().all(|t| shows_all(site, t.gateway, at, only_translator));
     move |candidate| {
+        let full_key = full_key && candidate.has_full_key();
         let proven = full_key && only_translator && candidate.is_proven(at);
         // Without the full key even a complete log can hide another: one that began before it did.
         let nothing_missing = full_key && alone && all_arrived && !candidate.is_bridged(at);
@@ -222,6 +253,10 @@ fn why_several(leg: &Leg, candidates: &[Candidate<'_>]) -> Reason {
     let proven = candidates.iter().filter(|candidate| candidate.is_proven(leg.at));
     let told_by: BTreeSet<BTreeSet<LogIx>> = proven.map(|candidate| candidate.logs().collect()).collect();
     let contradiction = told_by.iter().any(|logs| told_by.iter().any(|others| logs.is_disjoint(others)));
+    if candidates.iter().any(|candidate| candidate.stays.iter().any(|stay| balance::request(stay).is_some()))
+    {
+        return Reason::SameRequest;
+    }
     let without_ports = !leg.protocol.has_ports() || leg.ours.port.is_none();
     match (without_ports, contradiction) {
         (true, _) => Reason::NoPorts,

@@ -6,12 +6,13 @@ use crate::{
     identity::{Identity, Named, identify},
     known::Inquiry,
     process,
-    way::{Stop, Way, Ways, ways},
+    way::{Stop, Way, Ways, undeclared, ways},
 };
 use std::collections::{BTreeMap, btree_map::Entry};
 use unmasq_model::{
-    Alert, AlertId, Certainty, End, GatewayIx, PerEnd, Reason, Role, Status, Trace,
-    trace::{self, CANDIDATES_LISTED, Candidate, EndTrace, MaskedEnd, NotMaskedEnd, Owner, Place},
+    Alert, AlertId, Certainty, End, GatewayIx, HttpContext, PerEnd, Realm, Reason, Role, Span, Status, Trace,
+    Try,
+    trace::{self, Attempt, CANDIDATES_LISTED, Candidate, EndTrace, MaskedEnd, NotMaskedEnd, Owner, Place},
 };
 
 /// An end's answer, and whether anything that may still arrive is expected to change it.
@@ -68,6 +69,7 @@ fn leg(alert: &Alert, end: End) -> Leg {
         at: alert.at,
         opened_by_us: alert.opened_by.map(|opener| opener == end),
         flow_start: alert.flow_start,
+        shown: alert.context.http.clone().filter(HttpContext::shows_a_request),
     }
 }
 
@@ -80,7 +82,11 @@ fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, 'k>) -> Option<Seen<'k
         Ways::Unmasked => match identify(&place, alert.at, inquiry)? {
             Identity::One(holder) => Some(Seen::Ours(Some(holder))),
             Identity::Several(_) => Some(Seen::Ours(None)),
-            Identity::Nobody => unmasked(&leg, inquiry),
+            Identity::Nobody => match undeclared(&leg, inquiry)? {
+                Ways::Remain(ways) => Some(Seen::Ways(ways)),
+                Ways::Nothing { reason, matched } => Some(Seen::Nothing { reason, matched }),
+                Ways::Unmasked => unmasked(&leg, inquiry),
+            },
         },
     }
 }
@@ -247,7 +253,9 @@ fn single(
         _ => None,
     };
     let identity = holder.as_ref().map_or(Certainty::Certain, |holder| holder.certainty);
+    let attempts = attempts(&way, alert.at, inquiry)?;
     Some(MaskedEnd {
+        attempts,
         status,
         reason,
         certainty: Some(way.certainty.min(identity)),
@@ -257,6 +265,40 @@ fn single(
         process,
         hops: way.hops,
         ..blank
+    })
+}
+
+/// Every backend that received the request, if more than one did. A try repeated on one backend is
+/// one. `None`: ask first.
+fn attempts(way: &Way, at: Span, inquiry: &Inquiry<'_, '_>) -> Option<Vec<Attempt>> {
+    let (realm, tries) = &way.tries;
+    let mut tries: Vec<&Try> = tries.iter().collect();
+    tries.dedup_by(|next, one| next.backend.is_some() && next.backend == one.backend);
+    if tries.len() < 2 {
+        return Some(Vec::new());
+    }
+    // All are asked about before giving up.
+    let attempts: Vec<Option<Attempt>> =
+        tries.into_iter().map(|tried| attempt(realm, tried, at, inquiry)).collect();
+    attempts.into_iter().collect()
+}
+
+fn attempt(realm: &Realm, tried: &Try, at: Span, inquiry: &Inquiry<'_, '_>) -> Option<Attempt> {
+    let inside = tried.backend.map(|backend| Place::new(realm.clone(), backend));
+    let asset = match &inside {
+        Some(place) => match identify(place, at, inquiry)? {
+            Identity::One(holder) => Some(holder.asset()),
+            Identity::Several(_) | Identity::Nobody => None,
+        },
+        None => None,
+    };
+    Some(Attempt {
+        known: inside.is_some() || tried.server.is_some(),
+        inside,
+        asset,
+        start: None,
+        outcome: tried.outcome.clone(),
+        status: tried.status,
     })
 }
 

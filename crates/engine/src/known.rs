@@ -2,7 +2,8 @@
 
 use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet};
 use unmasq_model::{
-    Answer, HoldersQuestion, Question, Session, SessionsQuestion, Site, Socket, SocketsQuestion, Tenure,
+    Answer, HoldersQuestion, Question, RequestsQuestion, Session, SessionsQuestion, Site, Socket,
+    SocketsQuestion, Tenure,
 };
 
 /// The site, and the answers to the questions that a trace has asked.
@@ -66,6 +67,10 @@ impl<'a, 'k> Inquiry<'a, 'k> {
     lookup!(
         /// Which sessions explain an outside endpoint? `None` if that must be asked first.
         sessions(SessionsQuestion) -> Session, Sessions
+    );
+    lookup!(
+        /// What did a balancer carry for a client? `None` if that must be asked first.
+        requests(RequestsQuestion) -> Session, Requests
     );
     lookup!(
         /// Who held an inside address? `None` if that must be asked first.

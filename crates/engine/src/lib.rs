@@ -9,14 +9,16 @@
 //! 1. `end`: which ends are shared addresses, and what becomes of each.
 //! 2. `way`: gateway after gateway, until an address is not shared any more.
 //! 3. `crossing`: one gateway: who may have translated, which insides remain, how sure that is.
-//! 4. `stay`: sessions on the sensor's clock: bounded ends, several logs as one, windows joined.
-//! 5. `absence`: why nothing was found.
-//! 6. `identity` and `process`: who held the inside address, whose socket it was.
+//! 4. `balance`: which of the requests that a balancer carried the alert may be about.
+//! 5. `stay`: sessions on the sensor's clock: bounded ends, several logs as one, windows joined.
+//! 6. `absence`: why nothing was found.
+//! 7. `identity` and `process`: who held the inside address, whose socket it was.
 //!
 //! Invariant: nothing here waits, reads, spawns, draws random numbers or asks what time it is.
 //! Invariant: the same alert and the same knowledge give the same trace, byte for byte.
 
 mod absence;
+mod balance;
 mod crossing;
 mod end;
 mod identity;

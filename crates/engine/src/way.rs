@@ -2,12 +2,14 @@
 
 use crate::{
     absence::Absence,
-    crossing::{Candidate, Crossing, Leg, cross, translators_settled},
+    balance,
+    crossing::{Candidate, Crossing, Leg, cross, distinct, translators_settled},
     known::Inquiry,
+    stay::Stay,
 };
 use std::sync::Arc;
 use unmasq_model::{
-    Certainty, DnatRule, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Site, Span,
+    Certainty, DnatRule, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Site, Span, Try,
     trace::{Held, Hop, Place, Proof, SessionSpan},
 };
 
@@ -38,6 +40,8 @@ pub(crate) struct Way {
     pub(crate) split: Option<Reason>,
     /// Whether every record that could tell of another way should have arrived.
     pub(crate) settled: bool,
+    /// The backends that a balancer on the way tried with the request, and the realm they are in.
+    pub(crate) tries: (Realm, Vec<Try>),
     /// Why this way remains, for a person.
     pub(crate) why: Arc<str>,
 }
@@ -61,6 +65,27 @@ pub(crate) enum Ways<'k> {
     Remain(Vec<Way>),
     /// Nothing is known; `matched` are sessions that match in all but the outside address.
     Nothing { reason: Reason, matched: Vec<Candidate<'k>> },
+}
+
+/// Where the ways lead that begin at balancers whose addresses nobody declared, if `leg` is about
+/// something that they carried. `None`: ask first.
+pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Ways<'k>> {
+    let site = inquiry.site();
+    let gateways = balance::undeclared(site, leg);
+    let found: Vec<Option<Vec<Stay<'_>>>> =
+        gateways.iter().map(|&gateway| balance::touching(leg, gateway, inquiry)).collect();
+    let found: Vec<Vec<Stay<'_>>> = found.into_iter().collect::<Option<_>>()?;
+    let candidates = distinct(site, &leg.realm, found.into_iter().flatten().collect());
+    if candidates.is_empty() {
+        return Some(Ways::Unmasked);
+    }
+    if site.declared {
+        return Some(Ways::Nothing { reason: Reason::AliasUnknown, matched: candidates });
+    }
+    let settled = gateways.iter().all(|&gateway| site.is_settled(gateway, leg.at));
+    let split = (candidates.len() > 1).then_some(Reason::SameRequest);
+    let steps = candidates.iter().map(|candidate| Step::by_session(site, leg, candidate, split, settled));
+    all_onward(leg, steps, inquiry, &mut Vec::new())
 }
 
 /// Follows `leg` inwards. `None`: ask first.
@@ -134,9 +159,16 @@ impl Step {
             session: Some(SessionSpan { start, end }),
             evidence: evidence(site, candidate),
         };
+        let stop = match (&inside, candidate.tries) {
+            (Some(_), _) => Stop::Arrived,
+            (None, []) => Stop::Ended,
+            // There was a server, but nothing says where.
+            (None, _) => Stop::Stuck(Reason::NoInnerRecord),
+        };
         let way = Way {
             hops: vec![hop],
-            stop: if inside.is_some() { Stop::Arrived } else { Stop::Ended },
+            stop,
+            tries: (candidate.realm.clone(), candidate.tries.to_vec()),
             place: inside.unwrap_or(outside),
             remote: candidate.inside_remote,
             certainty: candidate.certainty,
@@ -172,6 +204,7 @@ impl Step {
             place,
             remote: leg.remote,
             stop: Stop::Arrived,
+            tries: (facts.inside_realm.clone(), Vec::new()),
             // A rule says where a packet would have gone, not that one did.
             certainty: Certainty::Likely,
             role: Role::Server,
@@ -188,8 +221,10 @@ impl Step {
 /// Asks again from the inside endpoint of `step`, in its realm.
 fn onward<'k>(leg: &Leg, step: Step, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> Option<Vec<Way>> {
     let Step { way, gateway } = step;
-    if way.stop == Stop::Ended {
-        return Some(vec![at_the_gateway(inquiry.site(), gateway, way)]);
+    match way.stop {
+        Stop::Arrived => {}
+        Stop::Ended => return Some(vec![at_the_gateway(inquiry.site(), gateway, way)]),
+        Stop::Stuck(_) => return Some(vec![way]),
     }
     if trail.contains(&way.place) || (way.place.realm == leg.realm && way.place.endpoint() == leg.ours) {
         return Some(vec![Way { stop: Stop::Stuck(Reason::Loop), ..way }]);
@@ -247,6 +282,7 @@ fn joined(outer: &Way, inner: Way) -> Way {
         role: outer.role,
         split: outer.split.or(inner.split),
         settled: outer.settled && inner.settled,
+        tries: if inner.tries.1.is_empty() { outer.tries.clone() } else { inner.tries },
         why: if outer.split.is_some() { outer.why.clone() } else { inner.why },
         ..inner
     }
@@ -265,6 +301,9 @@ impl Way {
             self.stop = if matches!(self.stop, Stop::Stuck(_)) { self.stop } else { other.stop };
         }
         self.settled &= other.settled;
+        if other.tries.1.len() > self.tries.1.len() {
+            self.tries.clone_from(&other.tries);
+        }
         self.reach = self.reach.hull(other.reach);
         for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
             common(&mut hop.outside.port, more.outside.port);

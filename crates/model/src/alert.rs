@@ -80,3 +80,11 @@ pub struct HttpContext {
     /// The number of the request on its connection, from 0.
     pub position: Option<u64>,
 }
+
+impl HttpContext {
+    /// Whether it says anything by which a request can be told from another.
+    #[must_use]
+    pub fn shows_a_request(&self) -> bool {
+        self.host.is_some() || self.method.is_some() || self.url.is_some() || self.agent.is_some()
+    }
+}

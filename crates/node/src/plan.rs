@@ -117,13 +117,24 @@ impl LogPlan {
     }
 }
 
-/// When a file was last written to; now for standard input.
+/// When a file was last written to; now, for standard input.
 fn last_written(file: &Location) -> Option<LogTime> {
-    let written = match file {
-        Location::File(path) => fs::metadata(path).and_then(|facts| facts.modified()).ok()?,
-        Location::Stdin => SystemTime::now(),
-    };
-    let us = written.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_micros();
+    match file {
+        Location::File(path) => fs::metadata(path).and_then(|facts| facts.modified()).ok().and_then(log_time),
+        Location::Stdin => log_time(now()),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is piped in is written now; no answer depends on more of it than the year"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn log_time(moment: SystemTime) -> Option<LogTime> {
+    let us = moment.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_micros();
     LogTime::from_unix_us(i64::try_from(us).ok()?)
 }
 

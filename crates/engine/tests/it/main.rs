@@ -4,6 +4,7 @@
 //! small enough to be read.
 
 mod absence;
+mod balance;
 mod chain;
 mod holders;
 mod site;

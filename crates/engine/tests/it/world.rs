@@ -5,14 +5,16 @@ use unmasq_engine::settle;
 use unmasq_index::Memory;
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Coverage, End, Endpoint, Evidence, Gateway, GatewayIx, GatewayKind,
-    Holder, Log, LogIx, LogTime, PerEnd, Protocol, Realm, Role, Session, Site, Span, Tenure, Trace,
-    Translation,
+    Holder, HttpContext, Layer, Log, LogIx, LogTime, PerEnd, Protocol, Realm, Request, Role, Session, Site,
+    Span, Tenure, Trace, Translation,
     trace::{EndTrace, MaskedEnd},
 };
 
 pub(crate) const GW_A: GatewayIx = GatewayIx(0);
 pub(crate) const GW_B: GatewayIx = GatewayIx(1);
 pub(crate) const NODE: GatewayIx = GatewayIx(2);
+pub(crate) const LB: GatewayIx = GatewayIx(3);
+pub(crate) const INNER_LB: GatewayIx = GatewayIx(4);
 
 pub(crate) struct World {
     pub(crate) site: Site,
@@ -65,8 +67,16 @@ impl World {
                 gateway("gw-a", GatewayKind::Nat, "public", "vpc-a", "203.0.113.10", 0),
                 gateway("gw-b", GatewayKind::Nat, "public", "vpc-b", "203.0.113.20", 1),
                 node,
+                gateway("lb-a", GatewayKind::Balancer, "public", "vpc-a", "203.0.113.100", 3),
+                gateway("lb-inner", GatewayKind::Balancer, "vpc-a", "vpc-a", "10.0.0.80", 4),
             ],
-            logs: vec![log("gw-a.log"), log("gw-b.log"), log("node-1.log")],
+            logs: vec![
+                log("gw-a.log"),
+                log("gw-b.log"),
+                log("node-1.log"),
+                log("lb-a.log"),
+                log("lb-inner.log"),
+            ],
             tenures: Vec::new(),
         };
         Self { site, memory: Memory::default(), lines: 0 }
@@ -149,6 +159,54 @@ impl World {
         });
     }
 
+    /// What a balancer carried for `client`, to the last of the tries.
+    pub(crate) fn carried(
+        &mut self,
+        gateway: GatewayIx,
+        (outside, client): (&str, &str),
+        request: Request,
+        (start, end): (f64, f64),
+    ) {
+        self.lines += 1;
+        let last = request.tries.last();
+        let (inside, inside_remote) =
+            (last.and_then(|tried| tried.backend), last.and_then(|tried| tried.from));
+        let proven = (request.layer == Layer::Connection).then(|| Span::between(t(start), t(end)));
+        let record = format!("request {}", self.lines).into();
+        self.memory.insert(Session {
+            gateway,
+            translation: Translation {
+                protocol: Some(Protocol::TCP),
+                role: Role::Server,
+                outside: at(outside).into(),
+                remote: Some(at(client)),
+                inside,
+                inside_remote,
+            },
+            request: Some(request.into()),
+            inside_realm: None,
+            start: Span::at(t(start)),
+            end: Span::at(t(end)),
+            proven,
+            evidence: vec![Evidence { log: LogIx(gateway.0), file: 0, line: self.lines, record }],
+        });
+    }
+
+    /// An alert about a packet to `dest` that shows `http`.
+    pub(crate) fn alert_showing(
+        &self,
+        src: &str,
+        dest: &str,
+        seconds: f64,
+        http: Option<HttpContext>,
+    ) -> Trace {
+        let alert = Alert {
+            context: Context { http, ..Context::default() },
+            ..self.alert_of(src, dest, seconds, Some(End::Src))
+        };
+        settle(&alert, &self.site, |question| self.memory.answer(question))
+    }
+
     pub(crate) fn instance(&mut self, realm: &str, ip: &str, id: &str, held: Span) {
         let holder = Holder {
             instance: id.into(),
@@ -173,7 +231,12 @@ impl World {
         seconds: f64,
         opened_by: Option<End>,
     ) -> Trace {
-        let alert = Alert {
+        let alert = self.alert_of(src, dest, seconds, opened_by);
+        settle(&alert, &self.site, |question| self.memory.answer(question))
+    }
+
+    fn alert_of(&self, src: &str, dest: &str, seconds: f64, opened_by: Option<End>) -> Alert {
+        Alert {
             id: AlertId("a".into()),
             realm: self.site.sensor_realm.clone(),
             at: Span::at(t(seconds)),
@@ -183,8 +246,7 @@ impl World {
             flow_start: None,
             class: AlertClass::Attack,
             context: Context::default(),
-        };
-        settle(&alert, &self.site, |question| self.memory.answer(question))
+        }
     }
 }
 

@@ -231,12 +231,15 @@ fn listeners(
     Ok((!listeners.is_empty()).then_some(listeners))
 }
 
+/// Backend and server name → endpoint.
+type Servers = BTreeMap<(Arc<str>, Arc<str>), Endpoint>;
+
 /// The servers that have names; those that are only listed cannot be meant by one.
 fn servers(
     table: Key<'_>,
     raw: &BTreeMap<String, raw::Servers>,
     notes: &Notes<'_>,
-) -> Result<BTreeMap<(Arc<str>, Arc<str>), Endpoint>, InventoryError> {
+) -> Result<Servers, InventoryError> {
     let mut found = BTreeMap::new();
     for (backend, servers) in raw {
         let key = table.key(backend);
