@@ -5,14 +5,33 @@ use crate::{
     crossing::{Candidate, Leg, distinct, is_complete, question, touching},
     known::Inquiry,
 };
-use unmasq_model::{DnatRule, GatewayIx, Listener, LogTime, Reason, Site};
+use std::sync::Arc;
+use unmasq_model::{
+    Certainty, DnatRule, Endpoint, GatewayIx, Listener, LogTime, Reason, Role, Site, SourceName, Span,
+};
 
 /// What takes the place of a session.
 pub(crate) enum Absence<'k> {
     /// Declared rules say where it went; several if they changed within the clock bound.
-    Rules(Vec<(GatewayIx, &'k DnatRule)>),
+    Rules(Vec<Rule<'k>>),
     /// Nothing does.
     Nothing { reason: Reason, matched: Vec<Candidate<'k>> },
+}
+
+/// What the inventory declares about one endpoint.
+pub(crate) struct Rule<'k> {
+    pub(crate) gateway: GatewayIx,
+    /// Who is behind it.
+    pub(crate) inside: Endpoint,
+    /// What our side is then.
+    pub(crate) role: Role,
+    /// How sure that is.
+    pub(crate) certainty: Certainty,
+    /// When it was in force.
+    pub(crate) held: Span,
+    /// Where it is written.
+    pub(crate) inventory: &'k SourceName,
+    pub(crate) path: &'k Arc<str>,
 }
 
 /// Why no session of those who may have translated it explains `leg`. `None`: ask first.
@@ -24,6 +43,14 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Absenc
         let refuted = |gateway: GatewayIx| is_complete(site, gateway, leg.at, |log| log.shows_inbound);
         let open = gateways.iter().copied().filter(|&gateway| !refuted(gateway));
         let rules: Vec<_> = open.flat_map(|gateway| dnat_rules(site, gateway, leg)).collect();
+        if !rules.is_empty() {
+            return Some(Absence::Rules(rules));
+        }
+    }
+    if leg.opened_by_us != Some(false) {
+        let sole = gateways.len() == 1;
+        let plans = gateways.iter().flat_map(|&gateway| port_plans(site, gateway, leg, sole));
+        let rules: Vec<_> = plans.collect();
         if !rules.is_empty() {
             return Some(Absence::Rules(rules));
         }
@@ -89,19 +116,51 @@ pub(crate) fn under_another_name<'k>(
 
 /// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment
 /// the first that fits is the one, so a later one with the same span never comes to be asked.
-fn dnat_rules<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Vec<(GatewayIx, &'k DnatRule)> {
+fn dnat_rules<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Vec<Rule<'k>> {
     let during = leg.at.widened(site.widest_clock_bound());
-    let mut rules: Vec<(GatewayIx, &'k DnatRule)> = Vec::new();
+    let mut rules: Vec<&'k DnatRule> = Vec::new();
     for rule in site.gateway(gateway).dnat.iter().flatten() {
         let fits = rule.protocol.is_none_or(|protocol| protocol == leg.protocol)
             && rule.outside.ip == leg.ours.ip
             && (rule.outside.port.is_none() || rule.outside.port == leg.ours.port);
-        let shadowed = rules.iter().any(|(_, earlier)| earlier.held.contains(rule.held));
+        let shadowed = rules.iter().any(|earlier| earlier.held.contains(rule.held));
         if fits && rule.held.touches(during) && !shadowed {
-            rules.push((gateway, rule));
+            rules.push(rule);
         }
     }
-    rules
+    let meant = rules.into_iter().map(|rule| Rule {
+        gateway,
+        inside: Endpoint { ip: rule.inside.ip, port: rule.inside.port.or(leg.ours.port) },
+        role: Role::Server,
+        // It says where a packet would have gone, not that one did.
+        certainty: Certainty::Likely,
+        held: rule.held,
+        inventory: &rule.inventory,
+        path: &rule.path,
+    });
+    meant.collect()
+}
+
+/// The hosts that own the port of `leg.ours` by configurations in force within the clock bound. A packet
+/// that came from there was theirs, if the configuration held all the while and nobody else has the
+/// address.
+fn port_plans<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg, sole: bool) -> Vec<Rule<'k>> {
+    let during = leg.at.widened(site.widest_clock_bound());
+    let plans = site.gateway(gateway).port_plans.iter().filter(|plan| plan.held.touches(during));
+    let owned = plans.filter_map(|plan| {
+        let owner = plan.owner(leg.ours.ip, leg.ours.port.filter(|_| leg.protocol.has_ports())?)?;
+        let sure = sole && site.declared && plan.held.contains(during);
+        Some(Rule {
+            gateway,
+            inside: Endpoint { ip: owner.into(), port: None },
+            role: Role::Client,
+            certainty: if sure { Certainty::Certain } else { Certainty::Likely },
+            held: plan.held,
+            inventory: &plan.inventory,
+            path: &plan.path,
+        })
+    });
+    owned.collect()
 }
 
 /// What the listeners of balancers say about a flow that their logs do not have: none listens there,

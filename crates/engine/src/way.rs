@@ -1,7 +1,7 @@
 //! The way from a shared address to what is behind it: gateway after gateway.
 
 use crate::{
-    absence::Absence,
+    absence::{Absence, Rule},
     balance,
     crossing::{Candidate, Crossing, Leg, cross, distinct, translators_settled},
     known::Inquiry,
@@ -9,7 +9,7 @@ use crate::{
 };
 use std::sync::Arc;
 use unmasq_model::{
-    Certainty, DnatRule, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Site, Span, Try,
+    Certainty, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Site, Span, Try,
     trace::{Held, Hop, Place, Proof, SessionSpan},
 };
 
@@ -99,8 +99,7 @@ fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> O
         Crossing::Unmasked => Some(Ways::Unmasked),
         Crossing::Absent(Absence::Nothing { reason, matched }) => Some(Ways::Nothing { reason, matched }),
         Crossing::Absent(Absence::Rules(rules)) => {
-            let steps =
-                rules.iter().map(|(gateway, rule)| Step::by_rule(site, leg, *gateway, rule, rules.len()));
+            let steps = rules.iter().map(|rule| Step::by_rule(site, leg, rule, rules.len()));
             all_onward(leg, steps, inquiry, trail)
         }
         Crossing::Remain { candidates, split, settled } => {
@@ -181,10 +180,9 @@ impl Step {
         Self { way, gateway: candidate.gateway }
     }
 
-    fn by_rule(site: &Site, leg: &Leg, gateway: GatewayIx, rule: &DnatRule, rules: usize) -> Self {
-        let facts = site.gateway(gateway);
-        let inside = Endpoint { ip: rule.inside.ip, port: rule.inside.port.or(leg.ours.port) };
-        let place = Place::new(facts.inside_realm.clone(), inside);
+    fn by_rule(site: &Site, leg: &Leg, rule: &Rule<'_>, rules: usize) -> Self {
+        let facts = site.gateway(rule.gateway);
+        let place = Place::new(facts.inside_realm.clone(), rule.inside);
         let peer = leg.remote.map(|remote| Place::new(leg.peer_realm.clone(), remote));
         let valid = Held { from: rule.held.from(), to: rule.held.to() };
         let hop = Hop {
@@ -197,7 +195,11 @@ impl Step {
             inside: Some(place.clone()),
             inside_remote: peer,
             session: None,
-            evidence: vec![Proof::Rule { inventory: rule.inventory.clone(), path: rule.path.clone(), valid }],
+            evidence: vec![Proof::Rule {
+                inventory: rule.inventory.clone(),
+                path: Arc::clone(rule.path),
+                valid,
+            }],
         };
         let way = Way {
             hops: vec![hop],
@@ -205,16 +207,15 @@ impl Step {
             remote: leg.remote,
             stop: Stop::Arrived,
             tries: (facts.inside_realm.clone(), Vec::new()),
-            // A rule says where a packet would have gone, not that one did.
-            certainty: Certainty::Likely,
-            role: Role::Server,
+            certainty: rule.certainty,
+            role: rule.role,
             reach: leg.at,
             split: (rules > 1).then_some(Reason::ClockBound),
             // A record that is still due would speak louder than the rule.
             settled: translators_settled(site, leg),
-            why: format!("the rule {} sends {} there", rule.path, rule.outside).into(),
+            why: format!("the rule {} says so of {}", rule.path, leg.ours).into(),
         };
-        Self { way, gateway }
+        Self { way, gateway: rule.gateway }
     }
 }
 

@@ -10,6 +10,7 @@
 mod alert;
 mod endpoint;
 mod name;
+mod port_plan;
 mod protocol;
 mod question;
 mod reason;
@@ -24,6 +25,7 @@ pub mod trace;
 pub use alert::{Alert, AlertClass, AlertId, Context, HttpContext};
 pub use endpoint::{End, Endpoint, PerEnd, Role};
 pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, SourceName};
+pub use port_plan::{Ipv4Ranges, PortOrder, PortPlan};
 pub use protocol::Protocol;
 pub use question::{Answer, HoldersQuestion, Question, RequestsQuestion, SessionsQuestion, SocketsQuestion};
 pub use reason::{Certainty, Reason, Status};

@@ -1,8 +1,8 @@
 //! The site: what the operator told us about gateways, logs and who holds which address.
 
 use crate::{
-    AccountId, AssetId, ContainerId, Endpoint, GatewayName, LogTime, Protocol, Realm, RegionId, SourceName,
-    Span,
+    AccountId, AssetId, ContainerId, Endpoint, GatewayName, LogTime, PortPlan, Protocol, Realm, RegionId,
+    SourceName, Span,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
@@ -55,6 +55,8 @@ pub struct Gateway {
     pub aliases: Vec<Alias>,
     /// Its destination NAT rules; `None` if nobody declared whether there are any.
     pub dnat: Option<Vec<DnatRule>>,
+    /// Configurations by which an outside port tells its host.
+    pub port_plans: Vec<PortPlan>,
     /// What a balancer listens on; `None` if nobody declared it.
     pub listeners: Option<Vec<Listener>>,
     /// The instance that it runs on, if it is a machine of ours (a Kubernetes node).
@@ -310,6 +312,7 @@ impl Gateway {
             seen: BTreeSet::new(),
             aliases: Vec::new(),
             dnat: None,
+            port_plans: Vec::new(),
             listeners: None,
             instance: None,
             logs: BTreeSet::new(),
@@ -322,6 +325,8 @@ impl Gateway {
         let mut declared = self.addresses.iter().filter(|(held, _)| *held == ip).peekable();
         if declared.peek().is_some() {
             declared.any(|(_, held)| held.touches(during))
+        } else if self.port_plans.iter().any(|plan| plan.covers(ip, during)) {
+            true
         } else {
             self.seen.contains(&ip) && !self.aliases.iter().any(|alias| alias.logged == ip)
         }

@@ -1,6 +1,8 @@
 //! Alerts in, the same alerts out, with what stands behind their shared addresses.
 
-use crate::{Knowledge, NodeError, Progress, Summary, Unread, inputs::each_once, lines::line_of};
+use crate::{
+    Knowledge, NodeError, Progress, Summary, Unread, inputs::each_once, lines::line_of, mask::without_secrets,
+};
 use std::io::Write;
 use unmasq_decode::{
     alert::{self, AlertFormat, AlertIds, Reading},
@@ -10,7 +12,7 @@ use unmasq_engine::unreadable;
 use unmasq_io::source::{Found, Frame, Frames, Input, LINE_LIMIT, Meter, Origin, SAMPLE_BYTES, expand, open};
 use unmasq_model::{
     Trace,
-    trace::{EndTrace, Hop, Proof},
+    trace::{EndTrace, Proof},
 };
 
 /// Alerts as somebody typed them: `PATH` or `FORMAT:PATH`.
@@ -245,23 +247,19 @@ fn told(found: &Found, sample: &[u8]) -> Result<Option<AlertFormat>, NodeError> 
     }
 }
 
-/// The trace with as much of the evidence as is wanted.
+/// The trace with as much of the evidence as is wanted, and no secret in it.
 fn detailed(mut trace: Trace, detail: EvidenceDetail) -> Trace {
-    if detail == EvidenceDetail::Ref {
-        for end in [&mut trace.src, &mut trace.dest] {
-            if let EndTrace::Masked(end) = end {
-                let candidates = end.candidates.iter_mut().flat_map(|candidate| &mut candidate.hops);
-                end.hops.iter_mut().chain(candidates).for_each(without_records);
+    for end in [&mut trace.src, &mut trace.dest] {
+        let EndTrace::Masked(end) = end else { continue };
+        let candidates = end.candidates.iter_mut().flat_map(|candidate| &mut candidate.hops);
+        for proof in end.hops.iter_mut().chain(candidates).flat_map(|hop| &mut hop.evidence) {
+            if let Proof::Record { record, .. } = proof {
+                *record = match detail {
+                    EvidenceDetail::Full => record.take().map(without_secrets),
+                    EvidenceDetail::Ref => None,
+                };
             }
         }
     }
     trace
-}
-
-fn without_records(hop: &mut Hop) {
-    for proof in &mut hop.evidence {
-        if let Proof::Record { record, .. } = proof {
-            *record = None;
-        }
-    }
 }

@@ -14,6 +14,7 @@ mod inputs;
 mod knowledge;
 mod lines;
 pub mod lookup;
+mod mask;
 mod plan;
 mod processes;
 mod progress;

@@ -13,7 +13,7 @@ use std::{
 };
 use verdict::Verdict;
 
-/// The balancers of the lab: what lies behind them is counted apart, for it needs their access logs.
+/// The balancers of the lab: what lies behind them is counted apart, for it is matched otherwise.
 const BALANCER: &str = "lb-";
 
 /// The lab's ends by what the truth says of them.
@@ -23,9 +23,9 @@ pub struct Score {
     pub clients: Counts,
     /// Machines of ours that were called through NAT.
     pub servers: Counts,
-    /// Calls that ended at a NAT gateway; right is `untraced`, `ended-at-gateway`.
+    /// Calls that ended at a gateway; right is `untraced`, `ended-at-gateway`.
     pub edges: Counts,
-    /// Whatever was called at a balancer.
+    /// Machines of ours that were called through a balancer.
     pub balanced: Counts,
 }
 
@@ -116,8 +116,8 @@ impl Score {
         let via: Vec<&str> = is["via"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let counts = match (kind, end) {
             ("external", _) => return,
-            _ if via.first().is_some_and(|gateway| gateway.starts_with(BALANCER)) => &mut self.balanced,
             ("edge", _) => &mut self.edges,
+            _ if via.first().is_some_and(|gateway| gateway.starts_with(BALANCER)) => &mut self.balanced,
             (_, "client") => &mut self.clients,
             _ => &mut self.servers,
         };
@@ -145,8 +145,8 @@ impl fmt::Display for Score {
         let rows = [
             ("clients behind NAT", &self.clients),
             ("servers behind NAT", &self.servers),
-            ("calls that ended at a NAT", &self.edges),
-            ("behind a balancer", &self.balanced),
+            ("calls that ended at one", &self.edges),
+            ("servers behind a balancer", &self.balanced),
         ];
         for (what, counts) in rows {
             writeln!(f, "{what:<26} {counts}")?;

@@ -7,5 +7,6 @@ mod absence;
 mod balance;
 mod chain;
 mod holders;
+mod port_plan;
 mod site;
 mod world;

@@ -68,6 +68,8 @@ pub(super) struct Gateway {
     pub(super) mapping: Option<String>,
     pub(super) dnat: Option<Vec<Dnat>>,
     #[serde(default)]
+    pub(super) port_plans: Vec<PortPlan>,
+    #[serde(default)]
     pub(super) aliases: Vec<Alias>,
     #[serde(default)]
     pub(super) logs: Vec<Log>,
@@ -101,6 +103,19 @@ pub(super) struct Dnat {
     pub(super) proto: Option<String>,
     pub(super) public: String,
     pub(super) private: String,
+    pub(super) from: Option<Written>,
+    pub(super) to: Option<Written>,
+}
+
+/// A deterministic NAT's configuration.
+#[derive(Deserialize)]
+#[serde(expecting = "a table")]
+pub(super) struct PortPlan {
+    pub(super) inside: Vec<String>,
+    pub(super) outside: Vec<String>,
+    pub(super) ports: String,
+    pub(super) ports_per_host: u16,
+    pub(super) order: Option<String>,
     pub(super) from: Option<Written>,
     pub(super) to: Option<Written>,
 }

@@ -70,6 +70,9 @@ fn traced(said: &Value, truth: &Value, ported: bool) -> Verdict {
     if said["container"]["id"] != truth["container"] {
         return wrong("container", &said["container"]["id"]);
     }
+    if !attempts_agree(said, truth) {
+        return wrong("attempts", &said["attempts"]);
+    }
     let process = &said["process"];
     match process["status"].as_str() {
         Some("named") if process["pid"] != truth["pid"] => wrong("pid", &process["pid"]),
@@ -84,6 +87,23 @@ fn is_there(said: &Value, truth: &Value, ported: bool) -> bool {
     let same_port = said["inside"]["port"] == truth["port"] || !ported;
     let same_address = address(&said["inside"]["ip"]) == address(&truth["ip"]);
     same_port && same_address && said["asset"]["id"] == truth["instance"]
+}
+
+/// Whether every backend that received the request is listed, where more than one did. A log may only
+/// count a try, without a name for it.
+fn attempts_agree(said: &Value, truth: &Value) -> bool {
+    let list = |value: &Value| value["attempts"].as_array().cloned().unwrap_or_default();
+    let mut received = list(truth);
+    received.dedup_by(|next, one| next["ip"] == one["ip"] && next["port"] == one["port"]);
+    let told = list(said);
+    if received.len() < 2 {
+        return told.is_empty();
+    }
+    told.len() == received.len()
+        && told.iter().zip(&received).all(|(told, truth)| {
+            told["known"] == false
+                || (told["asset"]["id"] == truth["instance"] && told["inside"]["port"] == truth["port"])
+        })
 }
 
 fn described(truth: &Value) -> String {

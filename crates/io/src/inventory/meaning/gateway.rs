@@ -1,6 +1,6 @@
 //! Gateways and load balancers.
 
-use super::{Ids, Networks};
+use super::{Ids, Networks, port_plan};
 use crate::inventory::{Balancer, InventoryError, Notes, path::Path as Key, raw};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,6 +85,7 @@ fn gateway(
         region,
         dnat: dnat(table.key("dnat"), raw.dnat.as_deref(), &addresses, notes)?,
         aliases: aliases(table.key("aliases"), &raw.aliases, notes)?,
+        port_plans: port_plan::all(table.key("port_plans"), &raw.port_plans, notes)?,
         addresses,
         instance: raw.instance.as_deref().map(AssetId::from),
         ..Gateway::named(GatewayName::from(raw.id.as_str()), kind, outside_realm, inside_realm)

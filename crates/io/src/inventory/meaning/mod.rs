@@ -4,6 +4,7 @@ mod gateway;
 mod identity;
 mod log;
 mod network;
+mod port_plan;
 mod scalar;
 
 use super::{Balancer, InventoryError, LogFile, Notes, path::Path as Key, raw};
