@@ -18,6 +18,7 @@ mod process;
 mod record;
 mod sample;
 mod splice;
+mod unfit;
 
 pub use assemble::assemble;
 pub use format::{Format, FormatTraits, Guess, UnknownFormat, detect};
@@ -25,3 +26,4 @@ pub use hints::{BadLayout, Hints, NamedListener, Names};
 pub use process::ProcessFormat;
 pub use record::{Decoder, Event, EventKind, Fact, Record, Sighting, Unreadable};
 pub use splice::{SpliceError, splice, strip};
+pub use unfit::{Unfit, unfit};

@@ -11,6 +11,7 @@ pub mod batch;
 mod coverage;
 mod ingest;
 mod inputs;
+pub mod inspect;
 mod knowledge;
 mod lines;
 pub mod lookup;
@@ -27,7 +28,10 @@ pub use progress::{Progress, Silent};
 pub use skips::{Skip, Skips};
 pub use summary::{GatewayCount, Summary};
 
-use unmasq_io::{inventory::InventoryError, source::ExpandError};
+use unmasq_io::{
+    inventory::InventoryError,
+    source::{ExpandError, ReadError},
+};
 
 /// Why a run could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +47,9 @@ pub enum NodeError {
     /// The inventory cannot be used.
     #[error("cannot use the inventory")]
     Inventory(#[source] InventoryError),
+    /// A file cannot be read.
+    #[error("cannot read it")]
+    Read(#[source] ReadError),
     /// Nobody can tell what is in a file.
     #[error("cannot tell which format `{file}` is in{}", listed(.candidates))]
     UnknownFormat {
@@ -103,6 +110,7 @@ impl NodeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Expand { source, .. } => Some(source.hint()),
+            Self::Read(source) => Some(source.hint()),
             Self::UnknownFormat { hint, .. } => Some(hint.clone()),
             Self::BadLayout { .. } => Some(
                 "write the format string as the product's own configuration has it: `log_format` in the inventory, or --sessions 'FORMAT[STRING]:FILE'".into(),

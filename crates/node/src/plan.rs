@@ -93,7 +93,7 @@ pub(crate) struct LogFacts {
 
 impl LogFacts {
     /// What the inventory says about a log of it.
-    fn of(log: &LogFile, inventory: &Inventory) -> Self {
+    pub(crate) fn of(log: &LogFile, inventory: &Inventory) -> Self {
         let names = inventory.balancers.iter().find(|balancer| balancer.gateway == log.gateway);
         Self {
             layout: log.log_format.as_deref().map(Arc::from),
@@ -118,7 +118,7 @@ impl LogPlan {
 }
 
 /// When a file was last written to; now, for standard input.
-fn last_written(file: &Location) -> Option<LogTime> {
+pub(crate) fn last_written(file: &Location) -> Option<LogTime> {
     match file {
         Location::File(path) => fs::metadata(path).and_then(|facts| facts.modified()).ok().and_then(log_time),
         Location::Stdin => log_time(now()),

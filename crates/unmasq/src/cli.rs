@@ -78,6 +78,16 @@ pub(crate) enum Command {
     ///   unmasq lookup 203.0.113.7 --from 10:30 --to 10:33 --zone Asia/Shanghai --inventory site.toml
     #[command(verbatim_doc_comment)]
     Lookup(LookupArgs),
+    /// See which format a file is in, how each field is read, and whether it can serve at all
+    ///
+    /// For session logs, alerts and process records; three of its lines are shown with everything that
+    /// is read from them. For a log that cannot name anybody it says why, and what to log instead.
+    ///
+    ///   unmasq inspect conntrack.log
+    ///
+    ///   unmasq inspect --as 'nginx[$remote_addr:$remote_port [$time_local] …]' access.log --tz UTC
+    #[command(verbatim_doc_comment)]
+    Inspect(InspectArgs),
     /// See it work on a recorded attack, in a second
     ///
     /// The recording ships with the program: a real Suricata outside of real Linux NATs, and the logs of
@@ -211,6 +221,25 @@ pub(crate) struct LookupArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct InspectArgs {
+    /// The file, a folder, a pattern or `-`
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<String>,
+    /// Read it as this session log format, with the writer's own format string in brackets if it has one
+    #[arg(long = "as", value_name = "FORMAT[STRING]", value_parser = format_as)]
+    pub(crate) read_as: Option<SessionsArg>,
+    /// The site, for what it says about the file: its zone, its format string, the names in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// The zone of times that carry none, such as Asia/Shanghai or +08:00
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub(crate) tz: Option<TimeZone>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// Leave the recorded files in this folder, to try other commands on them
     #[arg(long, value_name = "FOLDER")]
@@ -230,6 +259,15 @@ fn sessions(text: &str) -> Result<SessionsArg, String> {
             ))
         }
         _ => Ok(arg),
+    }
+}
+
+/// `FORMAT` or `FORMAT[STRING]`: what stands before the colon of `--sessions`.
+fn format_as(text: &str) -> Result<SessionsArg, String> {
+    let arg = SessionsArg::from(format!("{text}:").as_str());
+    match arg.format {
+        Some(_) => Ok(arg),
+        None => Err(format!("it is not a format that can be read; there are {}", format_names().join(", "))),
     }
 }
 

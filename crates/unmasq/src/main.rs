@@ -6,6 +6,7 @@
 mod cli;
 mod demo;
 mod exit;
+mod inspect;
 mod lookup;
 mod progress;
 mod report;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Trace(args) => trace::run(&args),
         Command::Lookup(args) => lookup::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

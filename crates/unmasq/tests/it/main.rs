@@ -6,6 +6,7 @@ mod demo;
 mod help;
 mod hostile;
 mod inputs;
+mod inspect;
 mod lab;
 mod lookup;
 mod run;
