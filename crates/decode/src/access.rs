@@ -3,11 +3,19 @@
 use crate::{Record, Unreadable, field, field::fault};
 use jiff::tz::TimeZone;
 use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
-use unmasq_model::{Endpoint, Outside, Ports, Protocol, Request, Role, Span, Translation};
+use unmasq_model::{Endpoint, Outside, Ports, Protocol, Request, Role, Span, Translation, Try};
 
 /// Servers that wait for many sockets at once look at the clock once a round: what they write may be
 /// this much off the packets that it is about.
 pub(crate) const ROUND: Duration = Duration::from_millis(10);
+
+/// How long before its end a request is taken to have begun where the log does not tell.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// The try of a log that does not name backends: somebody may have answered, nobody knows who.
+pub(crate) fn untold() -> Try {
+    Try { outcome: Some("not logged".into()), ..Try::default() }
+}
 
 /// `22/Nov/2026:10:57:50.823 +0000`, the fraction and the offset being optional.
 ///

@@ -4,6 +4,7 @@
 mod alibaba_nat;
 mod conntrack;
 mod detect;
+mod haproxy;
 mod nginx;
 mod squid;
 
@@ -42,6 +43,8 @@ formats! {
     AlibabaNatCsv = alibaba_nat::CSV,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
+    /// HAProxy's log: HTTP, TCP and any `log-format`.
+    Haproxy = haproxy::TEXT,
     /// The access log of the Kubernetes ingress controller ingress-nginx.
     IngressNginx = nginx::INGRESS,
     /// nginx's access log in any `log_format`.

@@ -18,7 +18,7 @@
 //!
 //! Quirks: nginx looks at the clock once a round of events, so times are a few milliseconds off the
 //! packets. `$host` may be the server's own name and is not used. A log without `$request_time` does not
-//! tell when a request began: at most [`LONGEST`] before its end is taken. See
+//! tell when a request began: at most an hour before its end is taken. See
 //! <https://nginx.org/en/docs/http/ngx_http_log_module.html>.
 
 mod layout;
@@ -28,13 +28,13 @@ mod values;
 use super::{Definition, FormatTraits};
 use crate::{
     BadLayout, Decoder, Hints, Record, Unreadable,
-    access::{self, ROUND},
+    access::{self, LONGEST, ROUND},
     field::{self, UnixUnit, fault, required},
     json::{Object, is_blank, text_of},
     layout::Layout,
 };
 use layout::{Escape, Var};
-use std::{borrow::Cow, net::IpAddr, time::Duration};
+use std::{borrow::Cow, net::IpAddr};
 use unmasq_model::{Endpoint, Layer, Request, Span};
 use values::{Members, Values};
 
@@ -70,9 +70,6 @@ const MAIN: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $stat
 
 /// ingress-nginx's own default, `upstreaminfo`.
 const UPSTREAMINFO: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#;
-
-/// How long before its end a request is taken to have begun where the log does not tell.
-const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// Reads lines of text.
 struct TextDecoder {

@@ -7,7 +7,7 @@ pub(crate) enum Shape {
     Number,
     /// Anything without a blank, after as many blanks as fill its width.
     Padded,
-    /// An address or a name: nothing but letters, digits and `.:-_%[]/<>`.
+    /// An address or a name: nothing but letters, digits and `.:-_%~[]/<>`.
     Word,
     /// A date with its time of day.
     Clock,
@@ -36,7 +36,7 @@ impl Shape {
                 let value = start + blanks(rest);
                 line[value..].find(' ').map_or(line.len(), |length| value + length)
             }
-            Self::Word => while_one(|b| b.is_ascii_alphanumeric() || b".:-_%[]/<>".contains(&b)),
+            Self::Word => while_one(|b| b.is_ascii_alphanumeric() || b".:-_%~[]/<>".contains(&b)),
             Self::Clock => while_one(|b| b.is_ascii_alphanumeric() || b"/:.,+- ".contains(&b)),
             Self::List => start + list(rest),
             Self::Unquoted => while_one(|b| b != b'"'),

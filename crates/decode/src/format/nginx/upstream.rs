@@ -5,16 +5,13 @@ use crate::{Unreadable, access};
 use std::borrow::Cow;
 use unmasq_model::Try;
 
-/// What a layout without `$upstream_addr` leaves: somebody may have answered, nobody knows who.
-const NOT_LOGGED: &str = "not logged";
-
 /// The backends that a request was sent to, in order; none if nginx answered itself.
 ///
 /// `left` says that the client went before there was an answer: the last backend did receive the
 /// request, although its status is a dash.
 pub(super) fn tries(values: &Values<'_>, left: bool) -> Result<Vec<Try>, Unreadable> {
     if !values.has(Var::UpstreamAddr) {
-        return Ok(vec![Try { outcome: Some(NOT_LOGGED.into()), ..Try::default() }]);
+        return Ok(vec![access::untold()]);
     }
     let Some(addresses) = values.get(Var::UpstreamAddr)? else { return Ok(Vec::new()) };
     let addresses = elements(&addresses);
