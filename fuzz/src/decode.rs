@@ -83,7 +83,10 @@ pub fn session_log(format: Format, log: &[u8]) {
     }
     let moment = LogTime::from_unix_us(1_795_345_000_000_000);
     let known = Hints { zone: Some(TimeZone::UTC), taken: moment, written: moment, ..Hints::default() };
-    for hints in [Hints::default(), known] {
+    // The first line may also be the format string that the others were written by.
+    let layout = log.split(|&byte| byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok());
+    let given = Hints { layout: layout.map(Into::into), ..known.clone() };
+    for hints in [Hints::default(), known, given] {
         let sightings = read(format, &hints, log);
         let sessions = assemble(sightings.clone());
         sessions.iter().for_each(check);

@@ -116,6 +116,11 @@ pub(crate) fn scalar(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// A text whose escapes are JSON's, without its quotes; `None` if it is none.
+pub(crate) fn unescaped(text: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str(&format!("\"{text}\"")).ok().map(Cow::Owned)
+}
+
 /// The content of a JSON text; `None` if it has half a surrogate pair, which is no text.
 fn unquoted(written: &str) -> Option<Cow<'_, str>> {
     if written.contains('\\') {

@@ -4,6 +4,9 @@
 mod alibaba_nat;
 mod conntrack;
 mod detect;
+mod haproxy;
+mod nginx;
+mod squid;
 
 pub use detect::detect;
 
@@ -40,6 +43,16 @@ formats! {
     AlibabaNatCsv = alibaba_nat::CSV,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
+    /// HAProxy's log: HTTP, TCP and any `log-format`.
+    Haproxy = haproxy::TEXT,
+    /// The access log of the Kubernetes ingress controller ingress-nginx.
+    IngressNginx = nginx::INGRESS,
+    /// nginx's access log in any `log_format`.
+    Nginx = nginx::TEXT,
+    /// nginx's access log as JSON.
+    NginxJson = nginx::JSON,
+    /// Squid's access log in any `logformat`.
+    Squid = squid::TEXT,
 }
 
 /// All that the rest of the program knows of a format; each format's file has one.
@@ -83,7 +96,6 @@ impl FormatTraits {
     };
 
     /// A balancer that logs a request when it is over.
-    #[expect(dead_code, reason = "the balancers' formats are the next to land")]
     pub(crate) const BALANCER: Self =
         Self { kind: GatewayKind::Balancer, shows_connections: false, ..Self::NAT };
 }

@@ -35,7 +35,9 @@ fn every_case_reads_as_expected() {
 fn every_case_is_detected_as_its_format() {
     for case in cases() {
         let best = detect(&case.input).first().map(|guess| guess.format);
-        assert_eq!(best, Some(case.format), "{}", case.name());
+        // Nobody can tell a format string of one's own by its lines, but nobody may mistake it either.
+        let told = case.hints.layout.is_none() || best.is_some();
+        assert_eq!(best, told.then_some(case.format), "{}", case.name());
     }
 }
 

@@ -1,0 +1,145 @@
+//! What the access logs of web servers, balancers and proxies have in common.
+
+use crate::{Record, Unreadable, field, field::fault};
+use jiff::tz::TimeZone;
+use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+use unmasq_model::{Endpoint, Outside, Ports, Protocol, Request, Role, Span, Translation, Try};
+
+/// Servers that wait for many sockets at once look at the clock once a round: what they write may be
+/// this much off the packets that it is about.
+pub(crate) const ROUND: Duration = Duration::from_millis(10);
+
+/// How long before its end a request is taken to have begun where the log does not tell.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// The try of a log that does not name backends: somebody may have answered, nobody knows who.
+pub(crate) fn untold() -> Try {
+    Try { outcome: Some("not logged".into()), ..Try::default() }
+}
+
+/// `22/Nov/2026:10:57:50.823 +0000`, the fraction and the offset being optional.
+///
+/// # Errors
+/// When it is no such time, or has no offset and nobody said which zone is meant.
+pub(crate) fn clf_time(name: &str, text: &str, zone: Option<&TimeZone>) -> Result<Span, Unreadable> {
+    let iso = iso_of(text).ok_or_else(|| fault(name, "is not a time"))?;
+    match field::zoned_time(&iso) {
+        Some(span) => Ok(span),
+        None => field::civil_time(&iso, zone).unwrap_or_else(|| Err(fault(name, "is not a time"))),
+    }
+}
+
+fn iso_of(text: &str) -> Option<String> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (date, time) = text.split_once(':')?;
+    let mut date = date.split('/');
+    let (day, month, year) = (date.next()?, date.next()?, date.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let (clock, offset) = time.split_once(' ').unwrap_or((time, ""));
+    (date.next().is_none() && day.len() == 2 && year.len() == 4)
+        .then(|| format!("{year}-{month:02}-{day}T{clock}{offset}"))
+}
+
+/// A number of seconds or milliseconds in decimal text, to the microsecond.
+pub(crate) fn duration(text: &str, unit: field::UnixUnit) -> Option<Duration> {
+    let us = field::unix_time(text, unit)?.from().as_unix_us();
+    Some(Duration::from_micros(u64::try_from(us).ok()?))
+}
+
+/// Method and target of a request line that is one; a line cut short or garbage has neither.
+pub(crate) fn request_line(text: &str) -> Option<(&str, &str)> {
+    let (method, rest) = text.split_once(' ')?;
+    let (target, version) = rest.rsplit_once(' ')?;
+    let is_method =
+        !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase() || b"-_".contains(&b));
+    (is_method && version.starts_with("HTTP/") && !target.is_empty()).then_some((method, target))
+}
+
+/// The status that a client got; none if it left before there was one.
+pub(crate) fn status(text: &str) -> Option<u16> {
+    field::number::<u16>(text).filter(|status| (100..600).contains(status))
+}
+
+/// `192.0.2.1:80` or `[2001:db8::1]:80`.
+pub(crate) fn endpoint(text: &str) -> Option<Endpoint> {
+    let at: SocketAddr = text.parse().ok()?;
+    (!at.ip().is_unspecified()).then(|| Endpoint::new(at.ip(), Some(at.port())))
+}
+
+/// An address that the server has, with the port as far as it is known.
+pub(crate) fn outside(ip: Option<IpAddr>, port: Option<u16>) -> Outside {
+    Outside { ip: ip.map(|ip| ip.to_canonical()), ports: port.map_or(Ports::Any, Ports::One) }
+}
+
+/// The record of what a balancer carried: the backend that was tried last is inside.
+pub(crate) fn carried(
+    outside: Outside,
+    client: Endpoint,
+    request: Request,
+    start: Span,
+    end: Span,
+) -> Record {
+    let last = request.tries.last();
+    Record {
+        gateway: None,
+        inside_realm: None,
+        translation: Translation {
+            protocol: Some(Protocol::TCP),
+            role: Role::Server,
+            outside,
+            remote: Some(client),
+            inside: last.and_then(|tried| tried.backend),
+            inside_remote: last.and_then(|tried| tried.from),
+        },
+        request: Some(Arc::new(request)),
+        fact: crate::Fact::Whole { start, end, proven: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_with_and_without_offset_and_fraction() {
+        let read = |text| clf_time("t", text, Some(&TimeZone::UTC)).map(|span| span.to_string());
+        assert_eq!(
+            read("22/Nov/2026:10:57:50.823").unwrap(),
+            "2026-11-22T10:57:50.823Z … 2026-11-22T10:57:50.823999Z"
+        );
+        assert_eq!(
+            read("22/Nov/2026:10:57:54 +0100").unwrap(),
+            "2026-11-22T09:57:54Z … 2026-11-22T09:57:54.999999Z"
+        );
+        assert_eq!(clf_time("t", "22/Nov/2026:10:57:50", None), Err(Unreadable::NeedsZone));
+        for text in [
+            "",
+            ":",
+            "22/Nov/2026",
+            "22/11/2026:10:57:50",
+            "2/Nov/2026:10:57:50",
+            "22/Nov/26:10:57:50",
+            "22/Nov/2026/x:10:57:50",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_line_is_method_target_and_version() {
+        assert_eq!(request_line("GET /a b HTTP/1.1"), Some(("GET", "/a b")));
+        for text in [
+            "",
+            "GET",
+            "GET /",
+            "<BADREQ>",
+            "S:e50ef625d6c30380",
+            "GET / HTT",
+            "GET  HTTP/1.1",
+            "get / HTTP/1.1",
+        ] {
+            assert_eq!(request_line(text), None, "{text}");
+        }
+    }
+}

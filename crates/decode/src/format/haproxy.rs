@@ -1,0 +1,282 @@
+//! HAProxy's logs: `option httplog`, `option httpslog`, `option tcplog` and any `log-format`, behind any
+//! syslog header or none.
+//!
+//! ```text
+//! Nov 22 10:57:50 lb haproxy[18759]: 192.0.2.11:60942 [22/Nov/2026:10:57:50.823] fe_web be_web/s1 0/0/0/1/1 200 121 - - ---- 1/1/0/0/0 0/0 {Mozilla/5.0} "GET /v2/list HTTP/1.1"
+//! Nov 22 10:58:44 lb haproxy[18759]: 192.0.2.66:39036 [22/Nov/2026:10:58:44.308] fe_ssh be_ssh/bastion 1/0/109 229 -- 2/1/0/0/0 0/0
+//! ```
+//!
+//! | theirs | ours |
+//! | --- | --- |
+//! | `%ci:%cp`; `fc_src` if it is logged | remote |
+//! | `%fi:%fp`, else the port of the listener called `%f` | outside |
+//! | `%b/%s` through the inventory, or `%si:%sp` | the last try, which is inside |
+//! | `%bi:%bp` | inside remote |
+//! | `%rc` with a plus | a try before it that has no name |
+//! | `%tr` and `%Ta`, `%t` and `%Tt` | start and end |
+//! | `%r`, or `%HM` and `%HU` | method and path |
+//! | `%ST`, `%ts` | what the client got, what became of the try |
+//!
+//! Quirks: names, not addresses. Addresses are in no brackets (`2001:db8::66:37284`). `%t` on a connection
+//! kept alive is the end of the answer before; without timers the end is only bounded by the time in the
+//! syslog header, which is written then. Dates are local. `%B` counts headers too. Several formats may be
+//! in one file: each is tried. See <https://docs.haproxy.org/2.8/configuration.html#8.2>.
+
+mod layout;
+mod server;
+mod times;
+mod values;
+
+use super::{Definition, FormatTraits};
+use crate::{
+    BadLayout, Decoder, Fact, Hints, Record, Unreadable, access, field,
+    field::{fault, required},
+    json::{is_blank, text_of},
+    layout::Layout,
+    syslog::{Syslog, Written},
+};
+use layout::Item;
+use std::{borrow::Cow, sync::Arc};
+use times::Edges;
+use unmasq_model::{Endpoint, Layer, Request, Span};
+use values::Values;
+
+/// Every form of it.
+pub(super) const TEXT: Definition = Definition {
+    name: "haproxy",
+    aliases: &["haproxy-syslog"],
+    traits: FormatTraits { shows_connections: true, ..FormatTraits::BALANCER },
+    decoder: |hints| Ok(Box::new(Haproxy::new(hints)?)),
+};
+
+const HTTP: &str = r"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r";
+/// The same where the first request header that is captured is the agent.
+const HTTP_AGENT: &str =
+    r"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %{+Q}r";
+const HTTPS: &str = r"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc";
+const TCP: &str = r"%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
+/// A connection that failed before it carried anything.
+const FAILED: &str = r"%ci:%cp [%t] %f/%[accept_name]: %[fc_err_str]";
+
+/// Reads lines of several layouts.
+struct Haproxy {
+    lines: Vec<Line>,
+    hints: Hints,
+}
+
+/// One way in which lines are written.
+struct Line {
+    layout: Layout<Item>,
+    /// Only for lines of this frontend.
+    frontend: Option<Arc<str>>,
+    kind: Kind,
+}
+
+/// What is known of a layout beyond its items.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A format string of one's own.
+    Custom,
+    /// Requests; the first captured header is the agent.
+    Agent,
+    /// Whole connections.
+    Connection,
+    /// Connections that reached nobody.
+    Failed,
+}
+
+impl Haproxy {
+    fn new(hints: &Hints) -> Result<Self, BadLayout> {
+        let mut lines = Vec::new();
+        for listener in &hints.names.listeners {
+            let frontend = listener.name.as_ref();
+            lines.extend(
+                listener.layout.as_deref().map(|text| Line::of(text, frontend)).transpose()?.flatten(),
+            );
+        }
+        if let Some(text) = &hints.layout {
+            let line = Line::of(text, None)?;
+            lines
+                .push(line.ok_or_else(|| BadLayout(format!("`{text}` is neither one nor the name of one")))?);
+        }
+        for (text, kind) in
+            [(HTTP, Kind::Custom), (TCP, Kind::Connection), (HTTPS, Kind::Custom), (FAILED, Kind::Failed)]
+        {
+            lines.push(Line { layout: layout::compile(text)?, frontend: None, kind });
+        }
+        Ok(Self { lines, hints: hints.clone() })
+    }
+
+    /// The record of one message; `None` if no layout has written it.
+    fn read(
+        &self,
+        message: &str,
+        written: Option<Written<'_>>,
+    ) -> Option<Result<Option<Record>, Unreadable>> {
+        self.lines.iter().find_map(|line| {
+            let values = Values(line.layout.read(message)?);
+            let frontend = values.text(Item::Frontend);
+            let frontend = frontend.as_deref().map(|name| name.trim_end_matches('~'));
+            let is_other = line.frontend.as_deref().zip(frontend).is_some_and(|(own, name)| own != name);
+            (!is_other).then(|| self.record(line, &values, frontend, written))
+        })
+    }
+
+    fn record(
+        &self,
+        line: &Line,
+        values: &Values<'_>,
+        frontend: Option<&str>,
+        written: Option<Written<'_>>,
+    ) -> Result<Option<Record>, Unreadable> {
+        let Some(client) = client(values)? else { return Ok(None) };
+        let layer = line.layer();
+        let Edges { start, end } = times::edges(values, layer, written, &self.hints)?;
+        let failed = line.kind == Kind::Failed;
+        // A handshake that failed is over soon, whenever that was.
+        let end = if failed {
+            Span::between(end.from(), end.to().min(start.to().plus(access::LONGEST)))
+        } else {
+            end
+        };
+        let outside = server::endpoint(values, [Item::FrontendIp, Item::FrontendPort])?;
+        let port = outside.and_then(|outside| outside.port).or_else(|| self.port(frontend?));
+        let (host, method, path) = asked(values);
+        let request = Request {
+            layer,
+            client_claimed: false,
+            host: host.map(Into::into),
+            method: method.map(Into::into),
+            path: path.map(Into::into),
+            agent: line.agent(values).map(Into::into),
+            status: status(values),
+            body_bytes: None,
+            position: None,
+            connection: None,
+            tries: if failed { Vec::new() } else { server::tries(values, &self.hints.names)? },
+        };
+        let outside = access::outside(outside.map(|outside| outside.ip), port);
+        let mut record = access::carried(outside, client, request, start, end);
+        if line.kind == Kind::Connection {
+            // One client port has one connection at a time.
+            record.fact = Fact::Whole { start, end, proven: Span::new(start.to(), end.from()).ok() };
+        }
+        Ok(Some(record))
+    }
+
+    /// The port of the listeners of that name, if they have one.
+    fn port(&self, frontend: &str) -> Option<u16> {
+        let listeners = &self.hints.names.listeners;
+        let mut ports = listeners
+            .iter()
+            .filter(|listener| listener.name.as_deref() == Some(frontend))
+            .map(|listener| listener.port);
+        let first = ports.next()?;
+        ports.all(|port| port == first).then_some(first)
+    }
+}
+
+impl Decoder for Haproxy {
+    fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
+        if is_blank(frame) {
+            return Ok(());
+        }
+        let text = text_of(frame);
+        let syslog = Syslog::innermost(&text);
+        let cut = || {
+            // A long line is cut, and with it the quote that ends the request.
+            let message = format!("{}\"", syslog.message);
+            (message.len() > CUT_FROM).then(|| self.read(&message, syslog.time)).flatten()
+        };
+        // A format string may begin with what looks like a header.
+        let read = self.read(&text, None).or_else(|| self.read(syslog.message, syslog.time)).or_else(cut);
+        out.extend(read.ok_or(Unreadable::because("it is not written by any of the log formats"))??);
+        Ok(())
+    }
+}
+
+/// The shortest length at which HAProxy or a syslog daemon cuts a line.
+const CUT_FROM: usize = 1_000;
+
+impl Line {
+    /// A format string or the name of one; `None` for a word that is neither.
+    fn of(text: &str, frontend: Option<&Arc<str>>) -> Result<Option<Self>, BadLayout> {
+        let name = text.strip_prefix("haproxy-").unwrap_or(text);
+        let (text, kind) = match name {
+            _ if text.contains('%') => (text, Kind::Custom),
+            "httplog+capture-user-agent" => (HTTP_AGENT, Kind::Agent),
+            "httplog" => (HTTP, Kind::Custom),
+            "httpslog" => (HTTPS, Kind::Custom),
+            "tcplog" => (TCP, Kind::Connection),
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { layout: layout::compile(text)?, frontend: frontend.cloned(), kind }))
+    }
+
+    /// What its lines are about: whatever tells of a request is about one.
+    fn layer(&self) -> Layer {
+        const OF_REQUESTS: [Item; 9] = [
+            Item::Status,
+            Item::Request,
+            Item::Method,
+            Item::Uri,
+            Item::Path,
+            Item::Query,
+            Item::Host,
+            Item::Agent,
+            Item::RequestDate,
+        ];
+        let is_request = OF_REQUESTS.iter().any(|item| self.layout.has(*item));
+        if is_request { Layer::Request } else { Layer::Connection }
+    }
+
+    fn agent<'a>(&self, values: &Values<'a>) -> Option<Cow<'a, str>> {
+        if self.kind == Kind::Agent { values.first_capture() } else { values.text(Item::Agent) }
+    }
+}
+
+/// The peer; `None` if it came through a socket of the machine itself.
+fn client(values: &Values<'_>) -> Result<Option<Endpoint>, Unreadable> {
+    let [ip, port] = if values.has(Item::PeerIp) {
+        [Item::PeerIp, Item::PeerPort]
+    } else {
+        [Item::ClientIp, Item::ClientPort]
+    };
+    let ip = required("%ci", values.get(ip)?.map(Cow::Borrowed))?;
+    if ip.starts_with("unix") {
+        return Ok(None);
+    }
+    let port = values.get(port)?.map(|text| field::port("%cp", text)).transpose()?;
+    if port == Some(0) {
+        return Err(fault("%cp", "is not a port"));
+    }
+    Ok(Some(Endpoint::new(field::address("%ci", &ip)?, port)))
+}
+
+/// Host, method and path, as far as a line has them whole.
+fn asked<'a>(values: &Values<'a>) -> (Option<Cow<'a, str>>, Option<String>, Option<String>) {
+    let host = values.text(Item::Host);
+    let text = |item| values.text(item).map(Cow::into_owned);
+    let Some(line) = values.text(Item::Request) else {
+        let path = text(Item::Path).filter(|_| values.has(Item::Query));
+        let with_query = path.map(|path| path + &text(Item::Query).unwrap_or_default());
+        return (host, text(Item::Method), text(Item::Uri).or(with_query));
+    };
+    let Some((method, target)) = access::request_line(&line) else { return (host, None, None) };
+    // HTTP/2 and later have no request line: HAProxy writes one with the authority in it.
+    let is_composed = !line.ends_with("HTTP/1.1") && !line.ends_with("HTTP/1.0");
+    let parts = target
+        .split_once("://")
+        .filter(|_| is_composed)
+        .map(|(_, rest)| rest.split_at(rest.find('/').unwrap_or(rest.len())));
+    let (authority, path) = parts.map_or((None, target), |(authority, path)| (Some(authority), path));
+    let host = host.or_else(|| authority.map(|authority| Cow::Owned(authority.to_owned())));
+    (host, Some(method.to_owned()), Some(path.to_owned()))
+}
+
+/// What the client got: nothing, if it left before there was an answer.
+fn status(values: &Values<'_>) -> Option<u16> {
+    let state = values.text(Item::State).unwrap_or_default();
+    let left = matches!(state.as_bytes(), [b'C', phase, ..] if !matches!(phase, b'D' | b'L' | b'-'));
+    values.text(Item::Status).as_deref().and_then(access::status).filter(|_| !left)
+}

@@ -1,0 +1,70 @@
+//! The values of one line by their items.
+
+use super::layout::Item;
+use crate::{Unreadable, layout::Cells};
+use std::borrow::Cow;
+
+/// What one line says.
+pub(super) struct Values<'a>(pub(super) Cells<'a, 'a, Item>);
+
+impl<'a> Values<'a> {
+    /// Whether the layout has the item, with or without a value.
+    pub(super) fn has(&self, item: Item) -> bool {
+        self.0.has(item)
+    }
+
+    /// The value as it is written; a dash is none.
+    ///
+    /// # Errors
+    /// When the line does not say where the field begins and ends.
+    pub(super) fn get(&self, item: Item) -> Result<Option<&'a str>, Unreadable> {
+        Ok(self.0.get(item)?.filter(|text| !text.is_empty() && *text != "-"))
+    }
+
+    /// The value as the client sent it, for what is only compared: one that cannot be told is as good
+    /// as none.
+    pub(super) fn text(&self, item: Item) -> Option<Cow<'a, str>> {
+        self.get(item).ok().flatten().map(unescaped)
+    }
+
+    /// The first request header that was captured, if it is whole: a capture is cut at a length that
+    /// the log does not tell, so one of a length that people choose may have been.
+    pub(super) fn first_capture(&self) -> Option<Cow<'a, str>> {
+        let captured = self.get(Item::Captured).ok().flatten()?;
+        let inner = captured.strip_prefix('{')?.strip_suffix('}')?;
+        let first = unescaped(inner.split('|').next()?);
+        let length = first.len();
+        let is_limit = length.is_multiple_of(8) || length.is_multiple_of(10) || (length + 1).is_power_of_two();
+        (!is_limit).then_some(first)
+    }
+}
+
+/// `#22` is a quote.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('#') {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = after.split_at_checked(2).filter(|_| byte == b'#').and_then(|(code, after)| {
+            let code = std::str::from_utf8(code).ok().filter(|c| c.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            Some((u8::from_str_radix(code, 16).ok()?, after))
+        });
+        let (byte, after) = escaped.unwrap_or((byte, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_haproxy_escaped_is_as_it_was() {
+        assert_eq!(unescaped("/q=#22+#C3#A4#23#"), "/q=\"+ä##");
+        assert_eq!(unescaped("#zz#1"), "#zz#1");
+    }
+}

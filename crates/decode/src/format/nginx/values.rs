@@ -1,0 +1,92 @@
+//! The values of one line by the names of their variables, however the line is written.
+
+use super::layout::{Escape, Var};
+use crate::{Unreadable, json, json::Object, layout::Cells};
+use std::{borrow::Cow, collections::BTreeMap};
+
+/// What one line says.
+pub(super) enum Values<'a> {
+    /// A line of text, divided by its layout.
+    Text(Escape, Cells<'a, 'a, Var>),
+    /// A JSON object; members are called as their variables, or as the layout says.
+    Json(&'a Object<'a>, &'a Members),
+}
+
+/// What the members of a JSON log are called where they are not called as their variables.
+#[derive(Default)]
+pub(super) struct Members(pub(super) Option<BTreeMap<String, String>>);
+
+impl Members {
+    /// The member that holds a variable.
+    pub(super) fn of(&self, var: Var) -> Option<&str> {
+        match &self.0 {
+            None => Some(var.name()),
+            Some(names) => names.get(var.name()).map(String::as_str),
+        }
+    }
+}
+
+impl<'a> Values<'a> {
+    /// Whether the log has such a field, with or without a value.
+    pub(super) fn has(&self, var: Var) -> bool {
+        match self {
+            Self::Text(_, cells) => cells.has(var),
+            Self::Json(object, members) => members.of(var).is_some_and(|name| object.has(name)),
+        }
+    }
+
+    /// The value without its escapes; `None` if there is none.
+    ///
+    /// # Errors
+    /// When the line does not say where the field begins and ends.
+    pub(super) fn get(&self, var: Var) -> Result<Option<Cow<'a, str>>, Unreadable> {
+        let value = match self {
+            Self::Text(escape, cells) => cells.get(var)?.map(|text| unescaped(text, *escape)),
+            Self::Json(object, members) => members.of(var).and_then(|name| object.scalar(name)),
+        };
+        Ok(value.filter(|text| !text.is_empty() && text != "-"))
+    }
+
+    /// The value, for what is only compared: one that cannot be told is as good as none.
+    pub(super) fn text(&self, var: Var) -> Option<Cow<'a, str>> {
+        self.get(var).ok().flatten()
+    }
+}
+
+/// The value as the client sent it.
+fn unescaped(text: &str, escape: Escape) -> Cow<'_, str> {
+    if escape == Escape::None || !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    if escape == Escape::Json {
+        return json::unescaped(text).unwrap_or(Cow::Borrowed(text));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = after.split_at_checked(3).filter(|(code, _)| byte == b'\\' && code[0] == b'x');
+        let escaped = escaped.and_then(|(code, after)| {
+            let code =
+                std::str::from_utf8(&code[1..]).ok().filter(|c| c.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            Some((u8::from_str_radix(code, 16).ok()?, after))
+        });
+        let (byte, after) = escaped.unwrap_or((byte, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nginx_escaped_is_as_it_was() {
+        let read = |text| unescaped(text, Escape::Default).into_owned();
+        assert_eq!(read(r"/q=\x22+a\x5C\x09"), "/q=\"+a\\\t");
+        assert_eq!(read(r"\xC3\xA4\xFF\xZZ\x2\x"), "ä\u{fffd}\\xZZ\\x2\\x");
+        assert_eq!(unescaped(r#"a\"b\u0041"#, Escape::Json), "a\"bA");
+        assert_eq!(unescaped(r"a\x22", Escape::None), r"a\x22");
+    }
+}

@@ -1,0 +1,120 @@
+//! What a field of each kind looks like.
+
+/// Which bytes a field may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shape {
+    /// Digits with sign, point, and the dash that stands for none.
+    Number,
+    /// Anything without a blank, after as many blanks as fill its width.
+    Padded,
+    /// An address or a name: nothing but letters, digits and `.:-_%~[]/<>`.
+    Word,
+    /// A date with its time of day.
+    Clock,
+    /// Words parted by `, ` and ` : `, as nginx writes the backends that it tried.
+    List,
+    /// Anything without a double quote, which the writer escapes.
+    Unquoted,
+    /// Anything without a double quote that no backslash stands before.
+    Escaped,
+    /// Anything at all.
+    Free,
+    /// HAProxy's captured headers in braces with the blank after them; or nothing.
+    Captures,
+}
+
+impl Shape {
+    /// How far a field that starts at `start` could reach.
+    pub(super) fn run(self, line: &str, start: usize) -> usize {
+        let rest = &line.as_bytes()[start..];
+        let while_one = |fits: fn(u8) -> bool| {
+            rest.iter().position(|&byte| !fits(byte)).map_or(line.len(), |length| start + length)
+        };
+        match self {
+            Self::Number => while_one(|b| b.is_ascii_digit() || b"+-.".contains(&b)),
+            Self::Padded => {
+                let value = start + blanks(rest);
+                line[value..].find(' ').map_or(line.len(), |length| value + length)
+            }
+            Self::Word => while_one(|b| b.is_ascii_alphanumeric() || b".:-_%~[]/<>".contains(&b)),
+            Self::Clock => while_one(|b| b.is_ascii_alphanumeric() || b"/:.,+- ".contains(&b)),
+            Self::List => start + list(rest),
+            Self::Unquoted => while_one(|b| b != b'"'),
+            Self::Escaped => start + escaped(rest),
+            Self::Free | Self::Captures => line.len(),
+        }
+    }
+
+    /// The first place where a field that starts at `start` may end.
+    pub(super) fn least(self, line: &str, start: usize) -> usize {
+        match self {
+            Self::Padded => start + blanks(&line.as_bytes()[start..]) + 1,
+            _ => start,
+        }
+    }
+
+    /// The value without what only fills its place.
+    pub(super) fn trim(self, text: &str) -> &str {
+        match self {
+            Self::Padded | Self::Captures => text.trim_matches(' '),
+            _ => text,
+        }
+    }
+}
+
+fn blanks(rest: &[u8]) -> usize {
+    rest.iter().take_while(|&&byte| byte == b' ').count()
+}
+
+/// How long a list is: to the first blank that parts no two of its words.
+fn list(rest: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(&byte) = rest.get(at) {
+        match byte {
+            b'"' | b'|' | b';' => break,
+            b' ' if rest[..at].ends_with(b",") => at += 1,
+            b' ' if rest[at..].starts_with(b" : ") => at += 3,
+            b' ' => break,
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+/// How long an escaped text is: to the first quote that no backslash stands before.
+fn escaped(rest: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(&byte) = rest.get(at) {
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    rest.len()
+}
+
+/// Where captured headers that start at `start` end: there and then if none were captured, or after the
+/// brace that closes them and the blank that follows it. HAProxy escapes braces within.
+pub(super) fn captures(line: &str, start: usize) -> Vec<usize> {
+    let rest = &line[start..];
+    let length = rest.strip_prefix('{').and_then(|rest| rest.find('}')).map(|at| at + 2);
+    let end = length.map(|length| start + length + usize::from(rest[length..].starts_with(' ')));
+    std::iter::once(start).chain(end).collect()
+}
+
+/// Where `text` stands in `line`, from `start` on and beginning no later than `last`.
+pub(super) fn occurrences<'a>(
+    line: &'a str,
+    start: usize,
+    last: usize,
+    text: &'a str,
+) -> impl Iterator<Item = usize> + 'a {
+    let end = line.len().min(last + text.len());
+    let within = line.as_bytes().get(start..end).unwrap_or_default();
+    within
+        .windows(text.len())
+        .enumerate()
+        .filter(|(_, window)| *window == text.as_bytes())
+        .map(move |(at, _)| start + at)
+}
