@@ -22,7 +22,7 @@ struct Kind {
 /// At least this share of the first lines must fit, in percent.
 const SURE: u8 = 60;
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 6] = [
     Kind {
         unfit: Unfit {
             what: "the kernel's packet log (iptables LOG, nftables log)",
@@ -95,19 +95,6 @@ const KINDS: [Kind; 7] = [
                     || line.starts_with("UDP PAT from ")
                     || line.starts_with("NAT from "))
                     && line.contains(" to "))
-        },
-    },
-    Kind {
-        unfit: Unfit {
-            what: "an access log without the client's port",
-            why: "many clients share one address, and only the port tells their connections apart",
-            instead: "add `$remote_port $server_addr:$server_port $upstream_addr $msec $request_time` to nginx's \
-                      log_format, or their like elsewhere",
-        },
-        fits: |line| {
-            // Common and combined log format: `client - user [date] "request" status bytes …`
-            let Some((head, rest)) = line.split_once(" [") else { return false };
-            head.split(' ').count() == 3 && rest.contains("] \"") && !head.contains("]:")
         },
     },
 ];

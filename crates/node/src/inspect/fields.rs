@@ -17,12 +17,9 @@ pub(super) fn record_fields(record: &Record) -> Fields {
     add("our side", Some(format!("{:?}", t.role).to_lowercase()));
     add("outside", Some(t.outside.to_string()));
     add("remote", told(t.remote));
-    add(
-        "inside",
-        Some(
-            t.inside.map_or_else(|| "none: it ended at the gateway".to_owned(), |inside| inside.to_string()),
-        ),
-    );
+    let sent = record.request.as_ref().is_some_and(|request| !request.tries.is_empty());
+    let nobody = if sent { "a server that the log does not name" } else { "none: it ended at the gateway" };
+    add("inside", Some(t.inside.map_or_else(|| nobody.to_owned(), |inside| inside.to_string())));
     add("inside remote", told(t.inside_remote));
     match &record.fact {
         Fact::Event(event) => event_fields(event, &mut add),

@@ -263,7 +263,7 @@ impl Inspection {
         let mut decoder = format.decoder(&hints).map_err(bad)?;
         let mut without_zone = format.decoder(&Hints { zone: None, ..hints.clone() }).map_err(bad)?;
         let as_utc = Hints { zone: Some(TimeZone::UTC), ..hints.clone() };
-        let (mut times, mut seen) = (Times::default(), Examples::default());
+        let (mut times, mut seen, mut lacks) = (Times::default(), Examples::default(), Lacks::default());
         let mut records: Vec<Record> = Vec::new();
         self.each_line(frames, |inspection, number, line| {
             let mut decoded = decoder.decode(line, &mut records);
@@ -282,6 +282,7 @@ impl Inspection {
             }
             for record in &records {
                 times.add_record(record);
+                lacks.look_at(record);
             }
             inspection
                 .note(&mut seen, number, line, records.len(), || records.iter().map(record_fields).collect());
@@ -289,6 +290,7 @@ impl Inspection {
             Ok(())
         });
         self.told_by(&times);
+        self.advice.extend(lacks.advice());
         self.advise(format.name(), "--sessions");
         Ok(())
     }
@@ -422,6 +424,41 @@ impl Inspection {
         if self.records > 0 {
             self.advice.push(format!("give it with {option} {}", self.file));
         }
+    }
+}
+
+/// What no line of a balancer's log has, and an answer needs.
+#[derive(Default)]
+struct Lacks {
+    requests: bool,
+    client_ports: bool,
+    servers: bool,
+}
+
+impl Lacks {
+    fn look_at(&mut self, record: &Record) {
+        self.requests |= record.request.is_some();
+        self.client_ports |= record.translation.remote.is_some_and(|client| client.port.is_some());
+        self.servers |= record.translation.inside.is_some();
+    }
+
+    fn advice(&self) -> Vec<String> {
+        let mut advice = Vec::new();
+        if self.requests && !self.servers {
+            advice.push(
+                "no line names the server behind the balancer, so nobody can be named: log it too (nginx: \
+                 $upstream_addr), or give the names' addresses in the inventory"
+                    .to_owned(),
+            );
+        }
+        if self.requests && !self.client_ports {
+            advice.push(
+                "no line has the client's port, so clients behind one address cannot be told apart: log it too \
+                 (nginx: $remote_port)"
+                    .to_owned(),
+            );
+        }
+        advice
     }
 }
 
