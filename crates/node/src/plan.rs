@@ -118,7 +118,7 @@ impl LogPlan {
 }
 
 /// When a file was last written to; now, for standard input.
-fn last_written(file: &Location) -> Option<LogTime> {
+pub(crate) fn last_written(file: &Location) -> Option<LogTime> {
     match file {
         Location::File(path) => fs::metadata(path).and_then(|facts| facts.modified()).ok().and_then(log_time),
         Location::Stdin => log_time(now()),
