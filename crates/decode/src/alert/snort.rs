@@ -41,7 +41,7 @@ const LAG: Duration = Duration::from_millis(1_200);
 const YEAR_SLACK: Duration = Duration::from_secs(2 * 86_400);
 
 pub(super) fn read(alert: &Object<'_>, hints: &Hints) -> Reading {
-    if !fits(alert) {
+    if !fits(alert) && !alert.has("src_addr") {
         return Reading::Unreadable(Unreadable::because("it is not an alert of Snort: it has no endpoint"));
     }
     let protocol = required("proto", alert.scalar("proto")).and_then(|name| field::protocol("proto", &name));
@@ -65,15 +65,15 @@ pub(super) fn read(alert: &Object<'_>, hints: &Hints) -> Reading {
     .finish()
 }
 
-/// Whether an object has the fields that only Snort calls so, whichever were chosen.
+/// Whether an object has what only Snort writes so, whichever fields were chosen. Firewalls' session logs
+/// have `src_addr` and `rule`, too.
 pub(super) fn fits(object: &Object<'_>) -> bool {
     let has = |name| object.raw(name).is_some();
-    let pair = has("src_ap") || has("dst_ap");
-    let apart = has("src_addr") || has("dst_addr");
-    let of_snort = ["rule", "sid", "msg", "pkt_gen", "pkt_num"].into_iter().any(has);
     let stamped = object.scalar("timestamp").is_some_and(|text| Stamp::of(&text).is_some());
+    let of_snort = stamped || has("seconds") || has("pkt_gen") || has("pkt_num");
+    let signed = has("rule") || has("sid") || has("msg");
     // Snort leaves out what a packet does not have: one without IP has no endpoints.
-    pair || (apart && (of_snort || stamped)) || (of_snort && stamped)
+    has("src_ap") || has("dst_ap") || (has("src_addr") && of_snort) || (stamped && signed)
 }
 
 fn end_of(

@@ -170,14 +170,6 @@ fn a_zone_is_never_assumed_for_alerts_either() {
 }
 
 #[test]
-fn a_year_that_nobody_can_tell_is_a_reason() {
-    let place = place("snort3-json", "lab-snat");
-    let alerts = place.bytes("alerts");
-    let ran = place.run_with_input(&TRACE.replace("--alerts alerts", "--alerts -"), &alerts).well();
-    ran.says("has no year, and nothing says when its file was written");
-}
-
-#[test]
 fn a_finding_inside_a_network_is_traced_from_there() {
     let place = Workplace::with_lab();
     place.write("findings", fs::read(corpus("aws-guardduty").join("lab/input.jsonl")).unwrap());
