@@ -28,6 +28,22 @@ fn detection_asks_for_the_marks_of_each_form() {
 }
 
 #[test]
+fn a_session_log_in_json_is_not_taken_for_alerts() {
+    for line in [
+        r#"{"timestamp":"2026-11-22T10:57:52.309137","dvc":"gw","ct.event":1,"src_ip":"10.0.0.14","src_port":51648,"orig.ip.protocol":6,"reply.ip.daddr.str":"203.0.113.10"}"#,
+        r#"{"time":1795345072,"src_addr":"10.0.0.14","src_port":51648,"dst_addr":"198.51.100.66","rule":"allow","nat_src":"203.0.113.10"}"#,
+        r#"{"class_uid":4001,"time":1795345072310,"src_endpoint":{"ip":"10.0.0.14"},"dst_endpoint":{"ip":"198.51.100.66"}}"#,
+        r#"{"ts":"2026-11-22T10:57:52Z","remote_addr":"198.51.100.9","upstream_addr":"10.0.0.1:80","status":200}"#,
+        r#"{"version":2,"account-id":"1","srcaddr":"10.0.0.14","dstaddr":"198.51.100.66","start":1795345072,"end":1795345132}"#,
+        r#"{"type":"http","service":{"name":"web"},"resource":{},"client":"198.51.100.9:1"}"#,
+        "#Version: 1.0",
+        "#fields\ta\tb",
+    ] {
+        assert_eq!(detect(format!("{line}\n").as_bytes()), [], "{line}");
+    }
+}
+
+#[test]
 fn what_is_no_object_is_unreadable_and_a_blank_line_is_nothing() {
     for format in AlertFormat::PRESETS {
         assert_eq!(reader(&format).read(b" \r\n"), Reading::NotAnAlert);
