@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use unmasq_decode::{
-    Format, Hints, ProcessFormat, Sighting, SpliceError,
+    Carrier, Format, Hints, ProcessFormat, Sighting, SpliceError,
     alert::{self, AlertFormat, AlertIdentity, AlertIds, Reading},
     assemble, detect, splice, strip,
 };
@@ -23,9 +23,15 @@ pub fn alert(log: &[u8]) {
     for guess in alert::detect(log) {
         assert!((1..=100).contains(&guess.percent), "a guess without a line that fits");
     }
-    for format in AlertFormat::PRESETS {
+    let moment = LogTime::from_unix_us(1_795_345_000_000_000);
+    let known = Hints { zone: Some(TimeZone::UTC), written: moment, ..Hints::default() };
+    for (format, hints) in AlertFormat::PRESETS
+        .iter()
+        .flat_map(|format| [Hints::default(), known.clone()].map(|hints| (format, hints)))
+    {
+        let mut reader = format.reader(hints);
         for line in log.split(|&byte| byte == b'\n') {
-            if let Reading::Alert(facts) = format.read(line) {
+            if let Reading::Alert(facts) = reader.read(line) {
                 assert!(facts.at.from() <= facts.at.to() && facts.at.to().is_finite(), "no time");
                 assert!(
                     facts.protocol.has_ports() || facts.ends.src.port.is_none(),
@@ -57,6 +63,12 @@ pub fn splicing(line: &[u8]) {
     const TRACE: &str = r#"{"version":1,"alert_id":"x"}"#;
     let bare = strip(line, "trace");
     assert_eq!(strip(&bare, "trace"), bare, "stripping twice is not stripping once");
+    let enveloped = Carrier::Envelope.put(line, "trace", TRACE).expect("every line has room in an envelope");
+    assert_eq!(
+        Carrier::Envelope.put(&enveloped, "trace", TRACE).as_ref(),
+        Ok(&enveloped),
+        "an envelope in an envelope"
+    );
     match splice(line, "trace", TRACE) {
         Ok(spliced) => {
             assert_eq!(strip(&spliced, "trace"), bare, "the alert was altered");

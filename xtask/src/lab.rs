@@ -45,7 +45,8 @@ fn traced(folder: &Path, clock_bound: Duration) -> Result<String> {
     };
     let knowledge = Knowledge::learn(&sources, &Silent)?;
     let alerts = [AlertsArg { format: None, path: path("eve.json") }];
-    let options = Options { field: "trace".into(), only_alerts: false, evidence: EvidenceDetail::Ref };
+    let options =
+        Options { field: "trace".into(), only_alerts: false, evidence: EvidenceDetail::Ref, zone: None };
     let mut out = Vec::new();
     trace_alerts(&knowledge, &alerts, &options, &mut out, &Silent)?;
     Ok(String::from_utf8(out)?)

@@ -81,6 +81,12 @@ impl<'a> Object<'a> {
         Self::parse(self.raw(name)?)
     }
 
+    /// The objects of the member's array; what else stands in it is left out. `None` if it is no array.
+    pub(crate) fn objects(&self, name: &str) -> Option<Vec<Self>> {
+        let items: Vec<&'a RawValue> = serde_json::from_str(self.raw(name)?).ok()?;
+        Some(items.into_iter().filter_map(|item| Self::parse(item.get())).collect())
+    }
+
     /// The scalar at a dotted path: a member whose own name has the dots, or members within members.
     pub(crate) fn at(&self, path: &str) -> Option<Cow<'a, str>> {
         self.scalar(path).or_else(|| {

@@ -3,7 +3,7 @@
 //! A [`Decoder`] reads one frame (a line) and appends [`Record`]s; what it cannot read it says, and
 //! the next frame goes on. [`assemble`] makes [`Session`](unmasq_model::Session)s of what one log's
 //! decoder saw. [`alert`] reads what detectors write and [`ProcessFormat`] what host agents write;
-//! [`splice`](fn@splice) puts a trace into its alert's own bytes.
+//! [`splice`](fn@splice) puts a trace into its alert's own bytes, [`Carrier`] beside those of any form.
 //!
 //! Invariant: nothing here opens a file, asks the time or looks up a zone by name; all three arrive
 //! as arguments. Invariant: no input panics or makes a decoder keep more than one frame's worth.
@@ -11,6 +11,7 @@
 mod access;
 pub mod alert;
 mod assemble;
+mod carrier;
 mod field;
 mod format;
 mod hints;
@@ -25,6 +26,7 @@ mod syslog;
 mod unfit;
 
 pub use assemble::assemble;
+pub use carrier::Carrier;
 pub use format::{Format, FormatTraits, Guess, UnknownFormat, detect};
 pub use hints::{BadLayout, Hints, NamedListener, Names};
 pub use process::ProcessFormat;

@@ -95,7 +95,7 @@ fn cuts(text: &str, object: &Object<'_>, field: &str) -> Vec<Range<usize>> {
 }
 
 /// Whether a member is a trace that we wrote, of this version or another.
-fn is_ours(member: &Member<'_>) -> bool {
+pub(crate) fn is_ours(member: &Member<'_>) -> bool {
     #[derive(Deserialize)]
     struct Mark<'a> {
         #[serde(rename = "version")]

@@ -15,10 +15,6 @@ use unmasq_model::{
     Span,
 };
 
-/// How long after a request's own packets an alert about it may be written: a rule on the reply fires
-/// at the next packet, seen after 0.5 s, and after 1.2 s where the client left.
-const LAG: Duration = Duration::from_millis(1_200);
-
 /// How long a connection may be silent between two requests: longer than balancers wait by default
 /// (HAProxy, nginx and the clouds' wait for 1 to 75 s; Alibaba's for at most 600).
 const IDLE: Duration = Duration::from_secs(600);
@@ -39,7 +35,7 @@ pub(crate) fn touching<'k>(
     sessions.retain(|session| may_be_for(site, leg, session));
     let (requests, connections): (Vec<_>, Vec<_>) =
         stays(site, &sessions).into_iter().partition(|stay| layer(stay) == Some(Layer::Request));
-    let at = with_lag(leg.at);
+    let at = Span::between(leg.at.from().minus(leg.request_lag), leg.at.to());
     let mut found: Vec<Stay<'k>> = connections.into_iter().filter(|stay| stay.touches(at)).collect();
     found.extend(match &leg.shown {
         Some(shown) => alike(shown, at, requests),
@@ -69,11 +65,6 @@ pub(crate) fn request<'k>(stay: &Stay<'k>) -> Option<&'k Request> {
 
 fn layer(stay: &Stay<'_>) -> Option<Layer> {
     request(stay).map(|request| request.layer)
-}
-
-/// When the packets that `at` speaks of may have passed.
-fn with_lag(at: Span) -> Span {
-    Span::between(at.from().minus(LAG), at.to())
 }
 
 /// Whether it may have been sent to `leg`'s endpoint. An address that the gateway is not known to have

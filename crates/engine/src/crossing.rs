@@ -9,6 +9,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    time::Duration,
 };
 use unmasq_model::{
     Certainty, Endpoint, GatewayIx, GatewayKind, HttpContext, Log, LogIx, LogTime, Outside, Ports, Protocol,
@@ -27,6 +28,8 @@ pub(crate) struct Leg {
     pub(crate) protocol: Protocol,
     /// When the alert's packets passed.
     pub(crate) at: Span,
+    /// How long before `at` the request may have been sent.
+    pub(crate) request_lag: Duration,
     /// Whether the alert says that our end opened the flow.
     pub(crate) opened_by_us: Option<bool>,
     /// When the detector saw the flow begin.

@@ -67,6 +67,7 @@ fn leg(alert: &Alert, end: End) -> Leg {
         remote: Some(alert.ends[end.other()]),
         protocol: alert.protocol,
         at: alert.at,
+        request_lag: alert.request_lag,
         opened_by_us: alert.opened_by.map(|opener| opener == end),
         flow_start: alert.flow_start,
         shown: alert.context.http.clone().filter(HttpContext::shows_a_request),

@@ -2,7 +2,7 @@
 
 use crate::{End, Endpoint, LogTime, PerEnd, Protocol, Realm, Span};
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// What identifies an alert for ever: the detector's own unique id, else a hash of what it said.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Alert {
     pub realm: Realm,
     /// When the packets that it is about passed, by the sensor's clock, with the detector's lag.
     pub at: Span,
+    /// How long before `at` the request that it is about may have been sent: a rule on the reply fires
+    /// after it.
+    pub request_lag: Duration,
     /// The transport protocol.
     pub protocol: Protocol,
     /// The two ends as the alert's own `src_*` and `dest_*` fields name them.

@@ -1,17 +1,19 @@
 //! Alerts in, the same alerts out, with what stands behind their shared addresses.
 
 use crate::{
-    Knowledge, NodeError, Progress, Summary, Unread, inputs::each_once, lines::line_of, mask::without_secrets,
+    Knowledge, NodeError, Progress, Summary, Unread, inputs::each_once, lines::line_of,
+    mask::without_secrets, plan::last_written,
 };
-use std::io::Write;
+use jiff::tz::TimeZone;
+use std::{collections::BTreeSet, io::Write};
 use unmasq_decode::{
-    alert::{self, AlertFormat, AlertIds, Reading},
-    splice,
+    Hints, Unreadable,
+    alert::{self, AlertFormat, AlertIds, AlertReader, Reading},
 };
 use unmasq_engine::unreadable;
 use unmasq_io::source::{Found, Frame, Frames, Input, LINE_LIMIT, Meter, Origin, SAMPLE_BYTES, expand, open};
 use unmasq_model::{
-    Trace,
+    Realm, Site, Trace,
     trace::{EndTrace, Proof},
 };
 
@@ -33,6 +35,8 @@ pub struct Options {
     pub only_alerts: bool,
     /// How much of the evidence is written.
     pub evidence: EvidenceDetail,
+    /// For alerts whose times carry no zone.
+    pub zone: Option<TimeZone>,
 }
 
 /// How much of the evidence is written.
@@ -49,7 +53,7 @@ pub enum EvidenceDetail {
 ///
 /// # Errors
 /// When no alerts can be read at all, a file's format cannot be told, an alert has a foreign member
-/// with the trace's name, or `out` cannot be written.
+/// with the trace's name, its times need a zone that nobody gave, or `out` cannot be written.
 pub fn trace_alerts(
     knowledge: &Knowledge,
     args: &[AlertsArg],
@@ -59,8 +63,9 @@ pub fn trace_alerts(
 ) -> Result<Summary, NodeError> {
     let mut summary = Summary::default();
     let found = expanded(args, &mut summary.unread)?;
-    let mut run =
-        Run { knowledge, options, out, ids: AlertIds::default(), summary, ended: true, unended: false };
+    let realms = realms(&knowledge.site);
+    let ids = AlertIds::default();
+    let mut run = Run { knowledge, realms, options, out, ids, summary, ended: true, unended: false };
     for (found, format) in found {
         let meter = Meter::default();
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
@@ -101,6 +106,8 @@ fn expanded(
 /// One run over all alerts.
 struct Run<'r> {
     knowledge: &'r Knowledge,
+    /// The realms that the site knows.
+    realms: BTreeSet<Realm>,
     options: &'r Options,
     out: &'r mut dyn Write,
     ids: AlertIds,
@@ -129,11 +136,17 @@ impl Run<'_> {
             },
         };
         self.summary.inputs.push((found.location.name(), format.name().to_owned()));
+        let hints = Hints {
+            zone: self.options.zone.clone(),
+            written: last_written(&found.location),
+            ..Hints::default()
+        };
+        let mut source = Source { found, reader: format.reader(hints), format };
         let mut frames = Frames::new(input, LINE_LIMIT);
         let mut empty = true;
         loop {
             match frames.next_frame() {
-                Ok(Some(frame)) => self.frame(found, &format, frame)?,
+                Ok(Some(frame)) => self.frame(&mut source, frame)?,
                 Ok(None) if empty => {
                     self.summary.unread.push(Unread::empty(&found.location.to_string()));
                     break;
@@ -150,31 +163,37 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn frame(&mut self, found: &Found, format: &AlertFormat, frame: Frame<'_>) -> Result<(), NodeError> {
+    fn frame(&mut self, source: &mut Source<'_>, frame: Frame<'_>) -> Result<(), NodeError> {
         if frame.whole() {
-            return self.line(found, format, frame);
+            return self.line(source, frame);
         }
         if let Some(Err(why)) = line_of(&frame) {
             self.summary.lines += 1;
-            self.summary.skips.add(found.location.name().as_str(), frame.line, &why);
+            self.summary.skips.add(source.found.location.name().as_str(), frame.line, &why);
         }
         self.pass(frame)
     }
 
-    fn line(&mut self, found: &Found, format: &AlertFormat, frame: Frame<'_>) -> Result<(), NodeError> {
+    fn line(&mut self, source: &mut Source<'_>, frame: Frame<'_>) -> Result<(), NodeError> {
         self.summary.lines += 1;
-        let name = found.location.name();
-        let trace = match format.read(frame.content()) {
+        let (name, field) = (source.found.location.name(), &self.options.field);
+        let file = || source.found.location.to_string();
+        let carrier = source.format.carrier();
+        let line = carrier.alert_of(frame.content(), field);
+        let trace = match source.reader.read(&line) {
             Reading::Alert(facts) => {
-                let id = self.ids.id(&facts.identity, frame.content(), &self.options.field);
-                let realm = self.knowledge.site.sensor_realm.clone();
+                let id = self.ids.id(&facts.identity, &line, field);
+                let realm = self.realm(facts.realm.as_ref());
                 let alert = facts.into_alert(id, realm);
                 let trace = self.knowledge.trace(&alert);
                 self.summary.count(&self.knowledge.site, &alert, &trace);
                 trace
             }
+            Reading::Unusable(alert) if alert.why == Unreadable::NeedsZone => {
+                return Err(NodeError::NeedsZone { file: file(), line: frame.line });
+            }
             Reading::Unusable(alert) => {
-                let id = self.ids.id(&alert.identity, frame.content(), &self.options.field);
+                let id = self.ids.id(&alert.identity, &line, field);
                 self.summary.count_unusable(name.as_str(), frame.line, &alert.why);
                 unreadable(id)
             }
@@ -189,13 +208,19 @@ impl Run<'_> {
         };
         let json =
             serde_json::to_string(&detailed(trace, self.options.evidence)).expect("a trace is plain data");
-        let field = &self.options.field;
-        let spliced = splice(frame.bytes, field, &json).map_err(|_| NodeError::ForeignField {
-            file: found.location.to_string(),
+        let traced = carrier.put(frame.bytes, field, &json).map_err(|_| NodeError::ForeignField {
+            file: file(),
             line: frame.line,
             field: field.clone(),
         })?;
-        self.write(&spliced)
+        self.write(&traced)
+    }
+
+    /// The realm in which an alert means its ends: its own word if the site knows such a realm, else
+    /// its sensor's.
+    fn realm(&self, named: Option<&Realm>) -> Realm {
+        let known = named.filter(|realm| self.realms.contains(*realm));
+        known.unwrap_or(&self.knowledge.site.sensor_realm).clone()
     }
 
     /// Hands a line on as it came.
@@ -215,6 +240,19 @@ impl Run<'_> {
         self.ended = bytes.ends_with(b"\n");
         Ok(())
     }
+}
+
+/// One input of alerts, and how it is read.
+struct Source<'f> {
+    found: &'f Found,
+    format: AlertFormat,
+    reader: AlertReader,
+}
+
+/// Every realm that the site knows somebody in.
+fn realms(site: &Site) -> BTreeSet<Realm> {
+    let gateways = site.gateways.iter().flat_map(|gateway| [&gateway.outside_realm, &gateway.inside_realm]);
+    gateways.chain(site.tenures.iter().map(|tenure| &tenure.realm)).cloned().collect()
 }
 
 /// The one form of alert that most of a file's first lines fit. A file that merely lay in a folder

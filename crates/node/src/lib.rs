@@ -77,7 +77,7 @@ pub enum NodeError {
         #[source]
         why: unmasq_decode::BadLayout,
     },
-    /// A log's times carry no zone.
+    /// The times of a log, or of alerts, carry no zone.
     #[error("`{file}`, line {line}, has times without a zone")]
     NeedsZone {
         /// The file.
@@ -116,7 +116,8 @@ impl NodeError {
                 "write the format string as the product's own configuration has it: `log_format` in the inventory, or --sessions 'FORMAT[STRING]:FILE'".into(),
             ),
             Self::NeedsZone { .. } => Some(
-                "say which zone is meant: --tz Asia/Shanghai, or \"tz\" of this log in the inventory".into(),
+                "say which zone is meant: --tz Asia/Shanghai, or, of a session log, \"tz\" in the inventory"
+                    .into(),
             ),
             Self::TwoFormats { .. } => Some("give it once, in the format that it is in".into()),
             Self::ForeignField { .. } => Some("choose another name for ours, such as --field unmasq".into()),

@@ -135,6 +135,11 @@ impl SourceArgs {
         }
     }
 
+    /// The zone of times that carry none.
+    pub(crate) fn zone(&self) -> Option<&TimeZone> {
+        self.tz.as_ref()
+    }
+
     /// How often standard input is asked for.
     pub(crate) fn stdin_uses(&self) -> usize {
         let sessions = self.sessions.iter().filter(|sessions| sessions.path == "-").count();

@@ -62,7 +62,8 @@ fn trace(folder: &Path) -> Result<(Knowledge, Summary, Vec<u8>)> {
     let bars = Bars::default();
     let knowledge = Knowledge::learn(&sources, &bars)?;
     let alerts = [AlertsArg { format: None, path: path("eve.json") }];
-    let options = Options { field: "trace".into(), only_alerts: true, evidence: EvidenceDetail::Full };
+    let options =
+        Options { field: "trace".into(), only_alerts: true, evidence: EvidenceDetail::Full, zone: None };
     let mut traced = Vec::new();
     let summary = trace_alerts(&knowledge, &alerts, &options, &mut traced, &bars)?;
     fs::write(folder.join("traced.json"), &traced).context("cannot write the traced alerts")?;

@@ -40,6 +40,7 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Exit> {
             Evidence::Full => EvidenceDetail::Full,
             Evidence::Ref => EvidenceDetail::Ref,
         },
+        zone: args.known.zone().cloned(),
     };
     let summary = write_to(&args.output, |out| Ok(trace_alerts(&knowledge, &alerts, &options, out, &bars)?))?;
     if !args.quiet {

@@ -1,7 +1,8 @@
 //! Alerts of any detector that writes one JSON object a line, by a [`FieldMap`].
 
 use super::{
-    AlertIdentity, Draft, Reading, end, kept,
+    AlertIdentity, Reading,
+    draft::{Draft, end, kept},
     map::{FieldMap, HttpFields, OpenerFields, RawFieldMap, TimeUnit},
 };
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     field::{self, UnixUnit, fault, required},
     json::Object,
 };
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 use unmasq_model::{AlertClass, Context, End, HttpContext, Span};
 
 /// The alert log of Alibaba Cloud's NDR. Its source is the end that opened the flow, whichever way
@@ -80,7 +81,9 @@ pub(super) fn read(FieldMap(map): &FieldMap, object: &Object<'_>) -> Reading {
     });
     Draft {
         identity: AlertIdentity { own_id: kept(text(&map.id)), sensor: kept(text(&map.sensor)) },
+        realm: None,
         at: at(map, object),
+        request_lag: Duration::ZERO,
         src: end_of(&map.src_ip, &map.src_port),
         dest: end_of(&map.dest_ip, &map.dest_port),
         protocol,
@@ -134,7 +137,10 @@ fn http_context<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{AlertFacts, AlertFormat};
+    use crate::{
+        Hints,
+        alert::{AlertFacts, AlertFormat},
+    };
     use std::sync::Arc;
     use unmasq_model::Protocol;
 
@@ -154,7 +160,7 @@ mod tests {
     }
 
     fn alert(format: &AlertFormat, line: &str) -> AlertFacts {
-        match format.read(line.as_bytes()) {
+        match format.reader(Hints::default()).read(line.as_bytes()) {
             Reading::Alert(facts) => *facts,
             other => panic!("{other:?}"),
         }
@@ -204,7 +210,10 @@ mod tests {
         );
         assert_eq!(facts.context.http.unwrap().status, Some(404));
 
-        assert_eq!(format.read(br#"{"event":{"kind":"metric"}}"#), Reading::NotAnAlert);
+        assert_eq!(
+            format.reader(Hints::default()).read(br#"{"event":{"kind":"metric"}}"#),
+            Reading::NotAnAlert
+        );
     }
 
     #[test]
@@ -225,7 +234,7 @@ mod tests {
     #[test]
     fn an_alert_that_ends_before_it_starts_is_unusable() {
         let line = r#"{"alert_id":"x","start_time":10,"end_time":9,"src_ip":"192.0.2.1","dst_ip":"192.0.2.2","l4_protocol":"tcp"}"#;
-        match AlertFormat::AlibabaNdr.read(line.as_bytes()) {
+        match AlertFormat::AlibabaNdr.reader(Hints::default()).read(line.as_bytes()) {
             Reading::Unusable(lost) => {
                 assert_eq!(lost.why.to_string(), "`end_time` is before the start");
                 assert_eq!(lost.identity.own_id.as_deref(), Some("x"));

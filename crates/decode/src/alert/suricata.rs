@@ -23,7 +23,10 @@
 //! IPv6 is written uncompressed. Alerts about packets without IP have no addresses at all.
 //! <https://docs.suricata.io/en/latest/output/eve/eve-json-format.html>
 
-use super::{AlertIdentity, Draft, Reading, end, kept};
+use super::{
+    AlertIdentity, Reading,
+    draft::{Draft, end, kept},
+};
 use crate::{
     Unreadable,
     field::{self, fault, required},
@@ -34,6 +37,10 @@ use unmasq_model::{AlertClass, Context, End, Endpoint, HttpContext, PerEnd, Prot
 
 /// How long after the last packet of a flow a pseudo-packet may fire a rule.
 const PSEUDO_PACKET_LAG: Duration = Duration::from_millis(1_200);
+
+/// How long after a request its alert may come: half a second where a rule on the reply fires at the
+/// next packet, 1.2 s where the client went away (both in recorded runs).
+const REQUEST_LAG: Duration = Duration::from_millis(1_200);
 
 pub(super) fn read(eve: &Object<'_>) -> Reading {
     match eve.scalar("event_type").as_deref() {
@@ -55,7 +62,9 @@ pub(super) fn read(eve: &Object<'_>) -> Reading {
     };
     Draft {
         identity: AlertIdentity { own_id: None, sensor: kept(eve.scalar("host")) },
+        realm: None,
         at: at(eve),
+        request_lag: REQUEST_LAG,
         protocol,
         src,
         dest,
@@ -119,27 +128,35 @@ fn http_context(eve: &Object<'_>, http: &Object<'_>) -> HttpContext {
     }
 }
 
-/// The classification `sdf`, by its description (with and without its old misspelling) or by the rule.
+/// The rule's classification, by its description or by the rule itself.
 fn class(alert: &Object<'_>) -> AlertClass {
-    let category = alert.scalar("category").unwrap_or_default().to_ascii_lowercase();
     let rule = alert.scalar("rule").unwrap_or_default();
-    let described = ["sensitive data", "senstive data"].iter().any(|start| category.starts_with(start));
-    if described || category == "sdf" || rule.contains("classtype:sdf;") {
-        AlertClass::Sensitive
-    } else {
-        AlertClass::Attack
+    if rule.contains("classtype:sdf;") {
+        return AlertClass::Sensitive;
     }
+    classified(&alert.scalar("category").unwrap_or_default())
+}
+
+/// What a classification of Snort's or Suricata's `classification.config` is about, by its name or its
+/// description (with and without its old misspelling).
+pub(super) fn classified(as_what: &str) -> AlertClass {
+    let as_what = as_what.to_ascii_lowercase();
+    let described = ["sensitive data", "senstive data"].iter().any(|start| as_what.starts_with(start));
+    if described || as_what == "sdf" { AlertClass::Sensitive } else { AlertClass::Attack }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{AlertFacts, AlertFormat, UnusableAlert};
+    use crate::{
+        Hints,
+        alert::{AlertFacts, AlertFormat, UnusableAlert},
+    };
 
     const SAMPLE: &str = include_str!("testdata/eve.jsonl");
 
     fn reading(line: &str) -> Reading {
-        AlertFormat::SuricataEve.read(line.as_bytes())
+        AlertFormat::SuricataEve.reader(Hints::default()).read(line.as_bytes())
     }
 
     fn alert(line: &str) -> AlertFacts {

@@ -5,17 +5,18 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
-use unmasq_decode::{Format, Hints, NamedListener, Names};
+use unmasq_decode::{Format, Hints, NamedListener, Names, alert::AlertFormat};
 use unmasq_model::{Endpoint, LogTime};
 
-/// One folder of the corpus.
-pub(crate) struct Case {
-    pub(crate) format: Format,
+/// One folder of the corpus: a session log, or alerts.
+pub(crate) struct Case<F = Format> {
+    pub(crate) format: F,
     pub(crate) folder: PathBuf,
     pub(crate) input: Vec<u8>,
     pub(crate) hints: Hints,
@@ -26,14 +27,19 @@ pub(crate) fn cases() -> Vec<Case> {
     Format::ALL.iter().copied().flat_map(cases_of).collect()
 }
 
-fn cases_of(format: Format) -> Vec<Case> {
-    let cases = entries(&repository().join("corpus").join(format.name()));
-    assert!(!cases.is_empty(), "corpus/{format}/ has no case");
-    cases.into_iter().map(|folder| Case::read(format, folder)).collect()
+/// Every case of every form of alerts, in order of name.
+pub(crate) fn alert_cases() -> Vec<Case<AlertFormat>> {
+    AlertFormat::PRESETS.into_iter().flat_map(cases_of).collect()
 }
 
-impl Case {
-    fn read(format: Format, folder: PathBuf) -> Self {
+fn cases_of<F: Display + Clone>(format: F) -> Vec<Case<F>> {
+    let cases = entries(&repository().join("corpus").join(format.to_string()));
+    assert!(!cases.is_empty(), "corpus/{format}/ has no case");
+    cases.into_iter().map(|folder| Case::read(format.clone(), folder)).collect()
+}
+
+impl<F: Display> Case<F> {
+    fn read(format: F, folder: PathBuf) -> Self {
         let is_input = |path: &&PathBuf| path.file_stem().is_some_and(|stem| stem == "input");
         let files = entries(&folder);
         let input =
@@ -46,6 +52,12 @@ impl Case {
             hints: hints.map(Hints::from).unwrap_or_default(),
             folder,
         }
+    }
+
+    /// Its lines, without their ends.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.input.strip_suffix(b"\n").unwrap_or(&self.input);
+        lines.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// Its name in messages.

@@ -187,7 +187,7 @@ fn index_of(names: &mut Vec<GatewayName>, name: &GatewayName) -> usize {
     })
 }
 
-fn first_difference(expected: &str, told: &str) -> String {
+pub(crate) fn first_difference(expected: &str, told: &str) -> String {
     let (mut one, mut other) = (expected.lines(), told.lines());
     for number in 1_u32.. {
         match (one.next(), other.next()) {

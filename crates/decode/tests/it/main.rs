@@ -1,5 +1,6 @@
 //! One binary for all integration tests of the decode crate: it links once.
 
+mod alerts;
 mod balancers;
 mod corpus;
 mod fuzz_corpus;

@@ -1,7 +1,10 @@
 //! Damages the golden corpus at random and feeds it to the fuzz targets' functions, so that an ordinary
 //! `cargo test` tries what nobody wrote down.
 
-use crate::{corpus::cases, fuzz_corpus::targets};
+use crate::{
+    corpus::{alert_cases, cases},
+    fuzz_corpus::targets,
+};
 use proptest::prelude::*;
 
 /// One way to damage a log.
@@ -60,6 +63,23 @@ fn no_damaged_log_breaks_a_decoder() {
                 damage.apply(&mut log);
             }
             targets::session_log(cases[case].format, &log);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn no_damaged_alerts_break_a_reader() {
+    let cases = alert_cases();
+    let strategy = (0..cases.len(), proptest::collection::vec(damage(), 1..12));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    runner
+        .run(&strategy, |(case, damages)| {
+            let mut alerts = cases[case].input.clone();
+            for damage in &damages {
+                damage.apply(&mut alerts);
+            }
+            targets::alert(&alerts);
             Ok(())
         })
         .unwrap();

@@ -240,6 +240,7 @@ impl World {
             id: AlertId("a".into()),
             realm: self.site.sensor_realm.clone(),
             at: Span::at(t(seconds)),
+            request_lag: Duration::from_millis(1_200),
             protocol: if src.contains(':') { Protocol::TCP } else { Protocol::ICMP },
             ends: PerEnd { src: at(src), dest: at(dest) },
             opened_by,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use times::Times;
 use unmasq_decode::{
     Format, Hints, ProcessFormat, Record, Unfit, Unreadable,
-    alert::{self, AlertFormat, Reading},
+    alert::{self, AlertFormat, AlertReader, Reading},
     detect, unfit,
 };
 use unmasq_io::inventory::Inventory;
@@ -176,7 +176,10 @@ fn file(found: &Found, options: &InspectOptions, progress: &dyn Progress) -> Res
         Told::Sessions(format) => {
             inspection.sessions(format, &found.location, options, frames)?;
         }
-        Told::Alerts(format) => inspection.alerts(&format, frames),
+        Told::Alerts(format) => {
+            let reader = format.reader(options.hints(&found.location));
+            inspection.alerts(&format, reader, frames);
+        }
         Told::Processes(format) => inspection.processes(format, frames),
         Told::Unfit(unfit) => inspection.unfit(unfit),
         Told::Unknown => inspection.unknown(&sample),
@@ -295,19 +298,22 @@ impl Inspection {
         Ok(())
     }
 
-    fn alerts(&mut self, format: &AlertFormat, frames: Frames) {
+    fn alerts(&mut self, format: &AlertFormat, mut reader: AlertReader, frames: Frames) {
         self.kind = Kind::Alerts;
         self.format = Some(format.name().to_owned());
         let (mut times, mut seen) = (Times::default(), Examples::default());
-        self.each_line(frames, |inspection, number, line| match format.read(line) {
-            Reading::Alert(facts) => {
-                times.add(facts.at);
-                inspection.note(&mut seen, number, line, 1, || vec![alert_fields(&facts)]);
-                Ok(())
+        let carrier = format.carrier();
+        self.each_line(frames, |inspection, number, line| {
+            match reader.read(&carrier.alert_of(line, "trace")) {
+                Reading::Alert(facts) => {
+                    times.add(facts.at);
+                    inspection.note(&mut seen, number, line, 1, || vec![alert_fields(&facts)]);
+                    Ok(())
+                }
+                Reading::Unusable(alert) => Err(alert.why),
+                Reading::Unreadable(why) => Err(why),
+                Reading::NotAnAlert => Ok(()),
             }
-            Reading::Unusable(alert) => Err(alert.why),
-            Reading::Unreadable(why) => Err(why),
-            Reading::NotAnAlert => Ok(()),
         });
         self.told_by(&times);
         self.advise(format.name(), "--alerts");

@@ -7,7 +7,7 @@ use super::{
     row::{HolderKey, is_found, named},
 };
 use crate::Knowledge;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Realm, Reason, RequestsQuestion,
     SessionsQuestion, Span, Translation,
@@ -192,6 +192,7 @@ fn as_alert(flow: Flow, realm: &Realm, at: Span) -> Alert {
         id: AlertId("lookup".into()),
         realm: realm.clone(),
         at,
+        request_lag: Duration::ZERO,
         protocol: flow.protocol,
         ends: PerEnd { src: flow.outside, dest: flow.remote },
         opened_by: None,

@@ -43,6 +43,7 @@ fn raise(plan: &Plan, place: usize, passage: Passage, rng: &mut Rng) -> Staged {
     let alert = Alert {
         id: AlertId(Arc::from(format!("alert-{place}"))),
         realm: passage.realm,
+        request_lag: std::time::Duration::from_millis(1_200),
         at: Span::between(stamp(said - lag, 0), stamp(said, 0)),
         protocol: passage.protocol,
         ends: passage.ends,

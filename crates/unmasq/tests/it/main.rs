@@ -3,6 +3,7 @@
 mod alibaba;
 mod complete;
 mod demo;
+mod detectors;
 mod help;
 mod hostile;
 mod inputs;

@@ -1,0 +1,56 @@
+//! Reading alerts of one input, line after line.
+
+use super::{AlertFormat, Reading, flat, guardduty, ocsf, snort, suricata, zeek};
+use crate::{
+    Hints, Unreadable,
+    json::{Object, is_blank, text_of},
+};
+
+/// Reads the lines of one input, in their order: a header says what the lines below it mean.
+///
+/// It keeps what the last header said, never an alert.
+#[derive(Clone, Debug)]
+pub struct AlertReader {
+    format: AlertFormat,
+    hints: Hints,
+    /// The header that came last, where the form has one.
+    table: zeek::Table,
+}
+
+impl AlertReader {
+    pub(super) fn new(format: AlertFormat, hints: Hints) -> Self {
+        Self { format, hints, table: zeek::Table::default() }
+    }
+
+    /// What one line says, given those before it. No line makes it panic.
+    ///
+    /// Where the form is not JSON, give it what [`Carrier::alert_of`](crate::Carrier::alert_of) makes
+    /// of the line, so that what was traced before reads as it did.
+    #[must_use]
+    pub fn read(&mut self, line: &[u8]) -> Reading {
+        if is_blank(line) {
+            return Reading::NotAnAlert;
+        }
+        let text = text_of(line);
+        if self.format == AlertFormat::ZeekTsv {
+            return self.table.read(&text);
+        }
+        let Some(object) = Object::parse(&text) else {
+            return Reading::Unreadable(Unreadable::because("it is not one JSON object"));
+        };
+        match &self.format {
+            AlertFormat::AlibabaNdr => flat::read(&flat::ALIBABA_NDR, &object),
+            AlertFormat::AwsGuardDuty => guardduty::read(&object),
+            AlertFormat::OcsfFinding => ocsf::read(&object),
+            AlertFormat::Snort3Json => snort::read(&object, &self.hints),
+            AlertFormat::SuricataEve => suricata::read(&object),
+            AlertFormat::ZeekJson | AlertFormat::ZeekTsv => zeek::read_json(&object),
+            AlertFormat::Flat(map) => flat::read(map, &object),
+        }
+    }
+
+    /// Whether a header came that says what lines mean.
+    pub(super) fn knows_its_header(&self) -> bool {
+        self.table.is_known()
+    }
+}
