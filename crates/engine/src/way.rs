@@ -74,8 +74,9 @@ pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Way
     let found: Vec<Option<Shown<'_>>> =
         gateways.iter().map(|&gateway| balance::touching(leg, gateway, inquiry)).collect();
     let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
-    // Only the client ties the alert to such a balancer; one that is claimed ties it to nothing.
-    let stays = found.into_iter().flat_map(|shown| shown.stays).filter(|stay| !balance::is_claimed(stay));
+    // Only the client ties the alert to such a balancer, and one that is claimed ties it to nothing.
+    let tied = found.into_iter().filter(|shown| !shown.stays.iter().all(balance::is_claimed));
+    let stays = tied.flat_map(|shown| shown.stays);
     let candidates = distinct(site, leg, stays.collect());
     if candidates.is_empty() {
         return Some(Ways::Unmasked);

@@ -185,7 +185,7 @@ impl Checked {
                     continue;
                 };
                 let refused = matches!(staged.truth[end], Truth::Among { refused: true, .. });
-                if !right(masked, staged, end) || (refused && masked.inside.is_some()) {
+                if !right(masked, staged, end) || (refused && masked.status == Status::Traced) {
                     self.breaks(world, Law::NeverTheInnocent, staged, answer, when);
                 }
                 if !balanced::attempts_were_received(masked, staged) {

@@ -273,6 +273,9 @@ fn a_claimed_client_ties_nothing_to_a_balancer_that_may_have_any_address() {
     world.carried(LB, (VIP, "10.9.8.7"), claimed, (10.0, 10.1));
     let trace = world.alert_showing(CLIENT, "198.51.100.80:80", 10.1, None);
     assert_eq!(reason(&trace), Some(Reason::UnknownAddress));
+    world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.12:8080"), (10.0, 10.1));
+    let trace = world.alert_showing(CLIENT, "198.51.100.80:80", 10.1, None);
+    assert_eq!(masked(&trace.dest).candidates_total, 2, "a client's own record ties it; then it may be any");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What must hold of answers about what a balancer carried.
 
 use crate::world::{Knowledge, Staged};
-use unmasq_model::trace::{MaskedEnd, Proof};
+use unmasq_model::{
+    Session,
+    trace::{MaskedEnd, Proof},
+};
 
 /// Whether every backend that an answer lists as tried received the request; if the alert shows none, a
 /// request of its connection.
@@ -18,10 +21,12 @@ pub(super) fn attempts_were_received(masked: &MaskedEnd, staged: &Staged) -> boo
 
 /// Whether some hop has no other proof than records whose client comes from a header.
 pub(super) fn rests_on_a_claim(masked: &MaskedEnd, known: &Knowledge) -> bool {
-    masked.hops.iter().any(|hop| {
-        let proven = hop.evidence.iter().map(|proof| is_claimed(proof, known));
-        !hop.evidence.is_empty() && proven.into_iter().all(|claimed| claimed)
-    })
+    let claims = |session: &Session| session.request.as_ref().is_some_and(|request| request.client_claimed);
+    known.sessions.iter().any(claims)
+        && masked.hops.iter().any(|hop| {
+            let proven = hop.evidence.iter().map(|proof| is_claimed(proof, known));
+            !hop.evidence.is_empty() && proven.into_iter().all(|claimed| claimed)
+        })
 }
 
 fn is_claimed(proof: &Proof, known: &Knowledge) -> bool {

@@ -52,8 +52,8 @@ impl<'a> Oracle<'a> {
                 && gateway.addresses.is_empty()
                 && gateway.outside_realm == *asked.realm
         });
-        let carried = balancers.flat_map(|(ix, _)| self.carried(ix, asked));
-        carried.filter(|session| !is_claimed(session)).collect()
+        let carried = balancers.map(|(ix, _)| self.carried(ix, asked));
+        carried.filter(|all| all.iter().any(|session| !is_claimed(session))).flatten().collect()
     }
 
     /// The requests of the connection that was there then, as far as the log tells connections apart.
