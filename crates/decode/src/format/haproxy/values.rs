@@ -34,7 +34,8 @@ impl<'a> Values<'a> {
         let inner = captured.strip_prefix('{')?.strip_suffix('}')?;
         let first = unescaped(inner.split('|').next()?);
         let length = first.len();
-        let is_limit = length.is_multiple_of(8) || length.is_multiple_of(10) || (length + 1).is_power_of_two();
+        let is_limit =
+            length.is_multiple_of(8) || length.is_multiple_of(10) || (length + 1).is_power_of_two();
         (!is_limit).then_some(first)
     }
 }
