@@ -27,12 +27,15 @@ use unmasq_node::{
 };
 
 /// The recording: real kernel NATs and a real Suricata in network namespaces; see corpus/lab-basic.
-const FILES: [(&str, &[u8]); 6] = [
+const FILES: [(&str, &[u8]); 9] = [
     ("eve.json", include_bytes!("../../../corpus/lab-basic/eve.json")),
     ("inventory.json", include_bytes!("../../../corpus/lab-basic/inventory.json")),
     ("gw-a.conntrack.log", include_bytes!("../../../corpus/lab-basic/gw-a.conntrack.log")),
     ("gw-b.conntrack-kts.log", include_bytes!("../../../corpus/lab-basic/gw-b.conntrack-kts.log")),
     ("node-1.conntrack.log", include_bytes!("../../../corpus/lab-basic/node-1.conntrack.log")),
+    ("haproxy.log", include_bytes!("../../../corpus/lab-basic/haproxy.log")),
+    ("nginx.log", include_bytes!("../../../corpus/lab-basic/nginx.log")),
+    ("nginx.jsonl", include_bytes!("../../../corpus/lab-basic/nginx.jsonl")),
     ("process.jsonl", include_bytes!("../../../corpus/lab-basic/process.jsonl")),
 ];
 

@@ -198,7 +198,8 @@ fn nobody_is_named_for_a_reason() {
         answer["reason"].as_str().unwrap().to_owned()
     };
     assert_eq!(reason("203.0.113.99 --at 2026-11-22T10:58:00Z"), "unknown-address");
-    assert_eq!(reason("203.0.113.100:80 --at 2026-11-22T10:58:00Z"), "gateway-not-connected");
+    let without = "203.0.113.100:80 --at 2026-11-22T10:58:00Z --sessions gw-a.conntrack.log";
+    assert_eq!(reason(without), "gateway-not-connected");
     assert_eq!(reason("203.0.113.10 --at 2026-11-20T10:58:00Z"), "before-collection");
     assert_eq!(reason("203.0.113.10 --at 2026-11-24T10:58:00Z"), "after-coverage");
     assert_eq!(reason("203.0.113.10:9 --at 2026-11-22T10:58:00Z"), "not-logged");
