@@ -9,7 +9,7 @@
 //! | theirs (operator; JSON keys differ by product) | ours |
 //! | --- | --- |
 //! | `DOWNSTREAM_DIRECT_REMOTE_ADDRESS`, else `DOWNSTREAM_REMOTE_ADDRESS`, else the last of X-Forwarded-For | remote; see below |
-//! | `DOWNSTREAM_LOCAL_ADDRESS` | outside, as Envoy sees it: mostly the pod's own address |
+//! | `DOWNSTREAM_LOCAL_ADDRESS` | outside, as Envoy sees it; its port only if the address is what the inventory calls this gateway's |
 //! | `UPSTREAM_HOST` | the last try, and so inside; none: Envoy answered itself |
 //! | `UPSTREAM_LOCAL_ADDRESS` | inside remote |
 //! | `START_TIME`, `DURATION` | start, and end |
@@ -37,11 +37,11 @@ use super::{
     wrapped::unwrapped,
 };
 use crate::{
-    Unreadable,
+    Names, Unreadable,
     field::{fault, number},
 };
 use std::{net::IpAddr, time::Duration};
-use unmasq_model::{Endpoint, Layer, Try};
+use unmasq_model::{Endpoint, Layer, Outside, Ports, Try};
 
 /// The whole format.
 pub(super) const ANY: Definition = Definition {
@@ -53,11 +53,12 @@ pub(super) const ANY: Definition = Definition {
         shows_connections: true,
         ..FormatTraits::BALANCER
     },
-    decoder: |_| {
-        Ok(Box::new(Lines(|line: &str| {
+    decoder: |hints| {
+        let names = hints.names.clone();
+        Ok(Box::new(Lines(move |line: &str| {
             let line = unwrapped(line)?;
             let said = if line.starts_with('{') { json::said(&line)? } else { text::said(&line)? };
-            carried(&said).map(Some)
+            carried(&said, &names).map(Some)
         })))
     },
 };
@@ -87,7 +88,7 @@ struct Said {
     connection: Option<String>,
 }
 
-fn carried(said: &Said) -> Result<Carried, Unreadable> {
+fn carried(said: &Said, names: &Names) -> Result<Carried, Unreadable> {
     let start = utc("start_time", &said.start)?;
     let length = lasted(&said.duration, Duration::from_millis(1));
     let end = ended(start, length.ok_or_else(|| fault("duration", "is not a number of milliseconds"))?);
@@ -112,12 +113,19 @@ fn carried(said: &Said) -> Result<Carried, Unreadable> {
     Ok(Carried {
         gateway: None,
         inside_realm: None,
-        outside: said.local.as_deref().and_then(socket).map_or(ANYWHERE, Into::into),
+        outside: said.local.as_deref().and_then(socket).map_or(ANYWHERE, |local| called(local, names)),
         client,
         request,
         start,
         end,
     })
+}
+
+/// What the client called. Behind a service or another balancer, Envoy's own address is not what the
+/// inventory says that the world calls; then its port is not the world's either.
+fn called(local: Endpoint, names: &Names) -> Outside {
+    let own = names.addresses.is_empty() || names.addresses.contains(&local.ip);
+    if own { local.into() } else { Outside { ip: Some(local.ip), ports: Ports::Any } }
 }
 
 /// Who was tried. Only the last is named.

@@ -48,6 +48,15 @@ fn envoys_own_source_is_the_inside_remote() {
 }
 
 #[test]
+fn a_pods_port_is_not_the_services() {
+    let names = crate::Names { addresses: vec![[203, 0, 113, 50].into()], ..Default::default() };
+    let hints = Hints { names: std::sync::Arc::new(names), ..Hints::default() };
+    let mut out = Vec::new();
+    Format::Envoy.decoder(&hints).unwrap().decode(JSON.as_bytes(), &mut out).unwrap();
+    assert_eq!(out[0].translation.outside.to_string(), "10.42.0.77");
+}
+
+#[test]
 fn a_quotation_mark_in_any_header_spoils_the_line() {
     assert!(read(TEXT).is_some());
     for at in ["/api", "203.0.113.77", "curl/8.5.0", "\"id\"", "shop.example.com"] {
