@@ -27,7 +27,10 @@
 //! when the record was written or received, and never used.
 //! <https://www.alibabacloud.com/help/en/nat-gateway/user-guide/session-log-overview>
 
-use super::{Definition, FormatTraits};
+use super::{
+    Definition, FormatTraits,
+    rows::{Needed, Rows},
+};
 use crate::{
     Decoder, Fact, Record, Unreadable,
     field::{self, UnixUnit, fault, required},
@@ -89,18 +92,24 @@ impl Decoder for JsonDecoder {
 /// Reads the CSV form; the header row names the columns.
 struct CsvDecoder {
     zone: Option<TimeZone>,
-    header: Header,
-}
-
-enum Header {
-    Missing,
-    Faulty(Unreadable),
-    Known { delimiter: u8, columns: Vec<String> },
+    rows: Rows,
 }
 
 impl CsvDecoder {
+    const NEEDED: &[Needed] = &[
+        &["pri_ip"],
+        &["pri_port"],
+        &["pub_ip"],
+        &["pub_port"],
+        &["nat_ip"],
+        &["nat_port"],
+        &["start_time"],
+        &["end_time"],
+        &["protocol", "portocol"],
+    ];
+
     const fn new(zone: Option<TimeZone>) -> Self {
-        Self { zone, header: Header::Missing }
+        Self { zone, rows: Rows::new(Self::NEEDED) }
     }
 }
 
@@ -109,77 +118,12 @@ impl Decoder for CsvDecoder {
         if is_blank(frame) {
             return Ok(());
         }
-        let text = text_of(frame);
-        let line = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\r', '\n']);
-        if let Some(header) = header(line) {
-            // Files are joined as they are: a header may come again, with other columns.
-            self.header = header;
-            return match &self.header {
-                Header::Faulty(why) => Err(why.clone()),
-                Header::Missing | Header::Known { .. } => Ok(()),
-            };
+        if let Some(row) = self.rows.read(&text_of(frame))? {
+            let cell = |name: &str| row.cell(name).filter(|cell| !cell.is_empty()).map(Cow::Borrowed);
+            out.push(record(&cell, self.zone.as_ref())?);
         }
-        let (delimiter, columns) = match &self.header {
-            Header::Known { delimiter, columns } => (*delimiter, columns),
-            Header::Faulty(why) => return Err(why.clone()),
-            Header::Missing => {
-                return Err(Unreadable::because(
-                    "no header row before it names the columns: export with a header",
-                ));
-            }
-        };
-        let cells = cells(line, delimiter).filter(|cells| cells.len() == columns.len());
-        let cells = cells.ok_or(Unreadable::because("it has more or fewer columns than the header row"))?;
-        let cell = |name: &str| {
-            let at = columns.iter().position(|column| column == name)?;
-            Some(Cow::Borrowed(cells[at].trim())).filter(|cell| !cell.is_empty())
-        };
-        out.push(record(&cell, self.zone.as_ref())?);
         Ok(())
     }
-}
-
-/// The columns that `line` names; `None` if it is no header row.
-fn header(line: &str) -> Option<Header> {
-    const NEEDED: [&str; 8] =
-        ["pri_ip", "pri_port", "pub_ip", "pub_port", "nat_ip", "nat_port", "start_time", "end_time"];
-    // An address never reads `nat_ip`, so a row cannot pass for a header.
-    if !line.contains("nat_ip") && !line.contains("pri_ip") {
-        return None;
-    }
-    let named = b",|\t ".iter().filter_map(|&delimiter| Some((delimiter, cells(line, delimiter)?)));
-    let known =
-        |cells: &[String]| NEEDED.iter().filter(|name| cells.iter().any(|cell| cell == *name)).count();
-    let (delimiter, columns) = named
-        .map(|(delimiter, cells)| {
-            (delimiter, cells.iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>())
-        })
-        .max_by_key(|(_, columns)| known(columns))
-        .filter(|(_, columns)| known(columns) > 1)?;
-    let has = |name: &str| columns.iter().any(|column| column == name);
-    let missing = NEEDED.into_iter().find(|name| !has(name));
-    let missing = missing.or_else(|| (!has("protocol") && !has("portocol")).then_some("protocol"));
-    if let Some(name) = missing {
-        return Some(Header::Faulty(fault(name, "is not among the columns of the header row")));
-    }
-    let mut names: Vec<&String> = columns.iter().filter(|name| !name.is_empty()).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Some(Header::Faulty(Unreadable::because("the header row names a column twice")));
-    }
-    Some(Header::Known { delimiter, columns })
-}
-
-/// The cells of one row.
-fn cells(line: &str, delimiter: u8) -> Option<Vec<String>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .delimiter(delimiter)
-        .buffer_capacity(512)
-        .from_reader(line.as_bytes());
-    let mut row = csv::StringRecord::new();
-    let read = reader.read_record(&mut row).ok()?;
-    read.then(|| row.iter().map(str::to_owned).collect())
 }
 
 /// Finds a field's text by its name; an empty one is absent.

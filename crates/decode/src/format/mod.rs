@@ -1,12 +1,22 @@
 //! The session-log formats, one file each; adding one is a file here, a line in [`Format`] and a
 //! corpus folder.
 
+mod alibaba_lb;
 mod alibaba_nat;
+mod aws;
+mod aws_alb;
+mod aws_elb;
+mod aws_nlb;
+mod carried;
 mod conntrack;
 mod detect;
+mod envoy;
 mod haproxy;
 mod nginx;
+mod rows;
 mod squid;
+mod traefik;
+mod wrapped;
 
 pub use detect::detect;
 
@@ -37,12 +47,24 @@ macro_rules! formats {
 }
 
 formats! {
+    /// Alibaba Cloud's application load balancers (ALB), as JSON lines or CSV.
+    AlibabaAlb = alibaba_lb::ALB,
+    /// Alibaba Cloud's classic load balancers (CLB), as JSON lines or CSV.
+    AlibabaClb = alibaba_lb::CLB,
     /// Alibaba Cloud's NAT gateway session log as JSON lines.
     AlibabaNat = alibaba_nat::JSON,
     /// The same as CSV with a header row.
     AlibabaNatCsv = alibaba_nat::CSV,
+    /// AWS Application Load Balancers' access log.
+    AwsAlb = aws_alb::TEXT,
+    /// AWS Classic Load Balancers' access log.
+    AwsElb = aws_elb::TEXT,
+    /// AWS Network Load Balancers' log of TLS connections.
+    AwsNlb = aws_nlb::TEXT,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
+    /// Envoy's access log, in its default text, Istio's, or JSON.
+    Envoy = envoy::ANY,
     /// HAProxy's log: HTTP, TCP and any `log-format`.
     Haproxy = haproxy::TEXT,
     /// The access log of the Kubernetes ingress controller ingress-nginx.
@@ -53,6 +75,8 @@ formats! {
     NginxJson = nginx::JSON,
     /// Squid's access log in any `logformat`.
     Squid = squid::TEXT,
+    /// Traefik's access log, in JSON or its form of CLF.
+    Traefik = traefik::ANY,
 }
 
 /// All that the rest of the program knows of a format; each format's file has one.

@@ -1,0 +1,211 @@
+//! The access logs of Alibaba Cloud's layer-7 balancers, ALB and CLB, as the log service exports them:
+//! JSON, one object a line, every value a text; or CSV with a header row.
+//!
+//! ```text
+//! {"__time__":1773475205,"__topic__":"alb_layer7_access_log","app_lb_id":"alb-demo-web",
+//!  "vip_addr":"203.0.113.50","slb_vport":"443","client_ip":"198.51.100.23","client_port":"51514",
+//!  "http_host":"shop.example.com","request_method":"POST","request_uri":"/api/upload",
+//!  "request_time":"0.131","upstream_addr":"10.20.1.12:8080, 10.20.8.31:8080",
+//!  "upstream_status":"502, 200","status":"200","time":"2026-03-14T08:00:05Z", …}
+//! ```
+//!
+//! | theirs | ours |
+//! | --- | --- |
+//! | `app_lb_id` (ALB), `slbid` (CLB) | the gateway |
+//! | `vpc_id` (log audit only) | the inside realm |
+//! | `vip_addr`, `slb_vport` | outside; the address may be the private one that stands for an EIP |
+//! | `client_ip`, `client_port` | remote; see below |
+//! | `upstream_addr`, `upstream_status` | the tries, in order; the last one is inside |
+//! | `time`, else `__time__` | the end: to the second, when the line was made |
+//! | `request_time` | from the first packet to the answer: the start is the end less this |
+//! | `http_host`, else `host` | host |
+//!
+//! Who the client is: with "retrieve client IP" switched on, an ALB writes the address that the client's
+//! X-Forwarded-For names, and nothing in the record says so. It is a claim if that header names it, or
+//! if the header is not logged; an address that the header does not name can only be the peer's. A CLB
+//! has no such switch, so that without the header its `client_ip` is the peer.
+//!
+//! Quirks: a header with `||` in it moves the values after it into the wrong fields. So every field is
+//! held to its type, and a record with one misfit is not read at all. The old short flavour of CLB has no
+//! port, no virtual address and no `time`.
+//! <https://www.alibabacloud.com/help/en/slb/application-load-balancer/user-guide/access-logs>
+
+mod fields;
+
+use super::{
+    Definition, FormatTraits,
+    carried::{Carried, Lines, answered, began, is_method, lasted, some_text, unknown_request},
+    rows::{Needed, Rows},
+};
+use crate::{
+    Unreadable,
+    field::{self, UnixUnit, address, fault},
+    json::{Object, scalar},
+};
+use fields::{check_types, misfit, names_client, tries};
+use std::{borrow::Cow, sync::Arc, time::Duration};
+use unmasq_model::{Endpoint, GatewayName, Layer, Outside, Ports, Realm, Span, Try};
+
+/// ALB.
+pub(super) const ALB: Definition = Definition {
+    name: "alibaba-alb",
+    aliases: &["alibaba-alb-csv"],
+    traits: TRAITS,
+    decoder: |_| {
+        let mut rows = Rows::new(ALB_COLUMNS);
+        Ok(Box::new(Lines(move |line: &str| read(line, &mut rows, Product::Alb))))
+    },
+};
+
+/// CLB.
+pub(super) const CLB: Definition = Definition {
+    name: "alibaba-clb",
+    aliases: &["alibaba-clb-csv"],
+    traits: TRAITS,
+    decoder: |_| {
+        let mut rows = Rows::new(CLB_COLUMNS);
+        Ok(Box::new(Lines(move |line: &str| read(line, &mut rows, Product::Clb))))
+    },
+};
+
+const TRAITS: FormatTraits = FormatTraits {
+    // Seconds into the log service, but files are shipped every five minutes.
+    delay: Duration::from_secs(6 * 60),
+    // Nobody promises that it is complete, and what a `||` has shifted is lost.
+    best_effort: true,
+    ..FormatTraits::BALANCER
+};
+
+const ALB_COLUMNS: &[Needed] =
+    &[&["app_lb_id"], &["client_ip"], &["upstream_addr"], &["request_time"], &["time"], &["status"]];
+const CLB_COLUMNS: &[Needed] =
+    &[&["slbid"], &["client_ip"], &["upstream_addr"], &["request_time"], &["time", "__time__"], &["status"]];
+
+/// `__time__` is when the log service got the line, where the line itself has no time.
+const RECEIVED_LATE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Product {
+    Alb,
+    Clb,
+}
+
+impl Product {
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Alb => "app_lb_id",
+            Self::Clb => "slbid",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Alb => Self::Clb,
+            Self::Clb => Self::Alb,
+        }
+    }
+
+    const fn needed(self) -> Unreadable {
+        match self {
+            Self::Alb => Unreadable::because("a record of an ALB: read it as alibaba-alb"),
+            Self::Clb => Unreadable::because("a record of a CLB: read it as alibaba-clb"),
+        }
+    }
+}
+
+/// Finds a field's text by its name; one that is there but says nothing is an empty text.
+type Fields<'f, 'a> = &'f dyn Fn(&str) -> Option<Cow<'a, str>>;
+
+fn read(line: &str, rows: &mut Rows, product: Product) -> Result<Option<Carried>, Unreadable> {
+    if line.trim_start().starts_with('{') {
+        let object = Object::parse(line).ok_or(Unreadable::because("it is not one JSON object"))?;
+        let field = |name: &str| match object.raw(name)? {
+            "null" | "\"\"" => Some(Cow::Borrowed("")),
+            value => scalar(value),
+        };
+        return carried(&field, product).map(Some);
+    }
+    let Some(row) = rows.read(line)? else { return Ok(None) };
+    carried(&|name| row.cell(name).map(Cow::Borrowed), product).map(Some)
+}
+
+/// One record out of its fields, however they were written down.
+fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unreadable> {
+    let optional =
+        |name: &str| -> Option<Cow<'a, str>> { fields(name).filter(|text| !text.is_empty() && text != "-") };
+    let required =
+        |name: &str| optional(name).ok_or_else(|| fault(name, "is missing: log and export every field"));
+    if optional(product.id()).is_none() && optional(product.other().id()).is_some() {
+        return Err(product.other().needed());
+    }
+    let gateway = required(product.id())?;
+    if !gateway.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+        return Err(misfit(product.id(), "an id"));
+    }
+    check_types(&optional)?;
+
+    let end = end(&optional)?;
+    let length = lasted(&required("request_time")?, Duration::from_secs(1));
+    let start = began(end, length.ok_or_else(|| misfit("request_time", "a number of seconds"))?);
+
+    let written =
+        |name: &str| fields(name).ok_or_else(|| fault(name, "is missing: log and export every field"));
+    let statuses = fields("upstream_status");
+    let tries = tries(&written("upstream_addr")?, statuses.as_deref())?;
+    let mut request = unknown_request(Layer::Request);
+    request.status = answered("status", &written("status")?).map_err(|_| misfit("status", "a status"))?;
+    request.host = host(fields, &tries);
+    request.method = optional("request_method").filter(|text| is_method(text)).map(|text| Arc::from(&*text));
+    request.path = fields("request_uri").and_then(|text| as_sent(&text));
+    request.agent = fields("http_user_agent").and_then(|text| as_sent(&text));
+    request.body_bytes = optional("body_bytes_sent").and_then(|text| field::number(&text));
+
+    let port = |name: &str| optional(name).map(|text| field::port(name, &text)).transpose();
+    let client_ip = address("client_ip", &required("client_ip")?)?;
+    request.client_claimed = match fields("http_x_forwarded_for") {
+        Some(header) => names_client(&header, client_ip),
+        None => product == Product::Alb,
+    };
+    request.tries = tries;
+    let vip = optional("vip_addr").map(|text| address("vip_addr", &text)).transpose()?;
+    Ok(Carried {
+        gateway: Some(GatewayName::from(&*gateway)),
+        inside_realm: optional("vpc_id").map(|id| Realm::from(&*id)),
+        outside: Outside { ip: vip, ports: port("slb_vport")?.map_or(Ports::Any, Ports::One) },
+        client: Some(Endpoint::new(client_ip, port("client_port")?)),
+        request,
+        start,
+        end,
+    })
+}
+
+/// When the line was made, which is when the request was over.
+fn end(optional: Fields<'_, '_>) -> Result<Span, Unreadable> {
+    if let Some(text) = optional("time") {
+        return field::zoned_time(&text).ok_or_else(|| misfit("time", "a time with its zone"));
+    }
+    let received = optional("__time__").and_then(|text| field::unix_time(&text, UnixUnit::Seconds));
+    let received = received.filter(|span| span.from().as_unix_us() > 0);
+    let received = received.ok_or_else(|| fault("time", "is missing, and so is `__time__`"))?;
+    Ok(Span::between(received.from().minus(RECEIVED_LATE), received.to()))
+}
+
+/// The Host header; where only `host` is logged, that, unless it is what stands in for a missing header.
+fn host(fields: Fields<'_, '_>, tries: &[Try]) -> Option<Arc<str>> {
+    if let Some(header) = fields("http_host") {
+        return as_sent(&header);
+    }
+    let host = fields("host")?;
+    let stands_in =
+        |tried: &Try| tried.backend.is_some_and(|at| *host == at.to_string() || *host == at.ip.to_string());
+    if tries.iter().any(stands_in) { None } else { as_sent(&host) }
+}
+
+/// A text as the client sent it. Whether `\x22` is an escape of the log's own is not documented: what may
+/// have been escaped is better unknown than wrong.
+fn as_sent(text: &str) -> Option<Arc<str>> {
+    if text.contains("\\x") { None } else { some_text(text) }
+}
+
+#[cfg(test)]
+mod tests;

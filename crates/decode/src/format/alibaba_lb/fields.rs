@@ -1,0 +1,100 @@
+//! What the fields of an Alibaba balancer's record may hold.
+
+use crate::{
+    Unreadable,
+    field::{fault, number},
+    format::carried::{is_method, socket, status},
+};
+use std::net::IpAddr;
+use unmasq_model::Try;
+
+/// The sentence about a field that holds something else.
+pub(super) fn misfit(name: &str, what: &str) -> Unreadable {
+    fault(name, &format!("is not {what}: a header with `||` in it shifts the fields"))
+}
+
+/// A field's name, what it holds, and whether a text can be that.
+type Type = (&'static str, &'static str, fn(&str) -> bool);
+
+/// Fields that we have no use for still tell whether the others are in their places.
+const TYPES: [Type; 13] = [
+    ("scheme", "a scheme", |text| {
+        matches!(text, "http" | "https" | "ws" | "wss" | "grpc" | "grpcs" | "quic")
+    }),
+    ("server_protocol", "a version of HTTP", |text| text.starts_with("HTTP/") && text.len() <= 8),
+    ("request_method", "a method", is_method),
+    ("request_uri", "a path", |text| text.starts_with(['/', '*', '?']) || text.contains(':')),
+    ("request_length", "a number of bytes", is_count),
+    ("body_bytes_sent", "a number of bytes", is_count),
+    ("read_request_time", "a length of time", is_decimal),
+    ("write_response_time", "a length of time", is_decimal),
+    ("upstream_response_time", "a list of times", |text| {
+        parts(text).all(|part| part == "-" || is_decimal(part))
+    }),
+    ("tcpinfo_rtt", "a length of time", is_decimal),
+    ("ssl_protocol", "a version of TLS", |text| text.contains("TLSv") || text.contains("SSLv")),
+    ("ssl_cipher", "a cipher", |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))),
+    ("network_type", "a kind of network", |text| text.bytes().all(|b| b.is_ascii_alphabetic())),
+];
+
+/// Holds every field that is there to its type.
+pub(super) fn check_types(optional: super::Fields<'_, '_>) -> Result<(), Unreadable> {
+    let odd = |(name, _, fits): &&Type| optional(name).is_some_and(|text| !fits(&text));
+    TYPES.iter().find(odd).map_or(Ok(()), |(name, what, _)| Err(misfit(name, what)))
+}
+
+fn is_count(text: &str) -> bool {
+    number::<u64>(text).is_some()
+}
+
+fn is_decimal(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    is_count(whole) && is_count(fraction)
+}
+
+/// The elements of a list: `, ` between tries, ` : ` where the request was handed to another group.
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split(", ").flat_map(|tries| tries.split(" : "))
+}
+
+/// The backends that were tried, in order, with what each answered.
+pub(super) fn tries(addresses: &str, statuses: Option<&str>) -> Result<Vec<Try>, Unreadable> {
+    let nobody = |text: &str| matches!(text, "" | "-");
+    if nobody(addresses) {
+        // An answer without a backend is what a shifted record looks like.
+        return if statuses.is_none_or(nobody) {
+            Ok(Vec::new())
+        } else {
+            Err(misfit("upstream_addr", BACKENDS))
+        };
+    }
+    let statuses: Vec<&str> =
+        statuses.filter(|text| !nobody(text)).map(parts).into_iter().flatten().collect();
+    let tried = parts(addresses).enumerate().map(|(at, address)| {
+        let answer = statuses.get(at).map_or(Ok(None), |text| status("upstream_status", text));
+        Ok(Try {
+            backend: Some(socket(address).ok_or_else(|| misfit("upstream_addr", BACKENDS))?),
+            status: answer.map_err(|_| misfit("upstream_status", "a list of statuses"))?,
+            ..Try::default()
+        })
+    });
+    let tried = tried.collect::<Result<Vec<_>, _>>()?;
+    if !statuses.is_empty() && statuses.len() != tried.len() {
+        return Err(misfit("upstream_status", "as long as the list of backends"));
+    }
+    Ok(tried)
+}
+
+const BACKENDS: &str = "a list of backends";
+
+/// Whether an X-Forwarded-For header names this address, however it is written and separated.
+pub(super) fn names_client(header: &str, client: IpAddr) -> bool {
+    let plain = header.replace("\\x22", " ");
+    plain
+        .split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':' | '[' | ']'))
+        .filter_map(|element| {
+            let bare = || element.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+            socket(element).map(|endpoint| endpoint.ip).or_else(bare)
+        })
+        .any(|ip| ip.to_canonical() == client)
+}
