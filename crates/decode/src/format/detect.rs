@@ -4,6 +4,7 @@ use super::{Format, Guess};
 use crate::Hints;
 use jiff::tz::TimeZone;
 use std::cmp::Reverse;
+use unmasq_model::LogTime;
 
 /// More of a file tells nothing new.
 const SAMPLE: usize = 64 * 1024;
@@ -23,8 +24,10 @@ pub fn detect(sample: &[u8]) -> Vec<Guess<Format>> {
 
 /// How many of the lines `format` can read, in percent, cut off.
 fn percent(format: Format, sample: &[u8]) -> u8 {
-    // Any zone will do: what a time says is not the question.
-    let hints = Hints { zone: Some(TimeZone::UTC), ..Hints::default() };
+    // Any zone and any year will do: what a time says is not the question.
+    // The end of a leap year has every day behind it.
+    let written = LogTime::from_unix_seconds(1_735_689_599);
+    let hints = Hints { zone: Some(TimeZone::UTC), written, ..Hints::default() };
     let Ok(mut decoder) = format.decoder(&hints) else { return 0 };
     let mut records = Vec::new();
     let (mut read, mut all) = (0_usize, 0_usize);
