@@ -11,6 +11,7 @@
 pub mod alert;
 mod assemble;
 mod field;
+mod flow;
 mod format;
 mod hints;
 mod json;
@@ -18,7 +19,6 @@ mod process;
 mod record;
 mod sample;
 mod splice;
-#[cfg_attr(not(test), expect(dead_code, reason = "the formats that have such a header are the next to land"))]
 mod syslog;
 mod unfit;
 

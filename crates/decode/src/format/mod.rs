@@ -2,8 +2,10 @@
 //! corpus folder.
 
 mod alibaba_nat;
+mod cisco_asa;
 mod conntrack;
 mod detect;
+mod juniper_srx;
 
 pub use detect::detect;
 
@@ -38,8 +40,12 @@ formats! {
     AlibabaNat = alibaba_nat::JSON,
     /// The same as CSV with a header row.
     AlibabaNatCsv = alibaba_nat::CSV,
+    /// Cisco ASA's and FTD's syslog messages about connections and translations.
+    CiscoAsa = cisco_asa::SYSLOG,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
+    /// Juniper SRX session logs.
+    JuniperSrx = juniper_srx::SYSLOG,
 }
 
 /// All that the rest of the program knows of a format; each format's file has one.
