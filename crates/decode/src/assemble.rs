@@ -70,10 +70,13 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether nobody else can have it at the same time: a port that is given to one host towards one
-    /// peer may be given to others towards other peers.
+    /// Whether nobody else can have it at the same time; see [`Session::is_exclusive`].
     fn has_one_holder(&self) -> bool {
-        self.translation.remote.is_some() || matches!(self.translation.outside.ports, Ports::Block(..))
+        match self.translation.outside.ports {
+            Ports::Any => false,
+            Ports::One(_) => self.translation.remote.is_some(),
+            Ports::Block(..) => true,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod flow;
 mod format;
 mod hints;
 mod json;
+mod pairs;
 mod process;
 mod record;
 mod sample;

@@ -5,7 +5,10 @@ mod alibaba_nat;
 mod cisco_asa;
 mod conntrack;
 mod detect;
+mod fortigate;
+mod gcp_nat;
 mod juniper_srx;
+mod panos_traffic;
 
 pub use detect::detect;
 
@@ -44,8 +47,14 @@ formats! {
     CiscoAsa = cisco_asa::SYSLOG,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
+    /// FortiGate traffic logs as `key=value`.
+    Fortigate = fortigate::PAIRS,
+    /// Google Cloud NAT's log as JSON.
+    GcpCloudNat = gcp_nat::JSON,
     /// Juniper SRX session logs.
     JuniperSrx = juniper_srx::SYSLOG,
+    /// The traffic log of PAN-OS as CSV.
+    PanosTraffic = panos_traffic::CSV,
 }
 
 /// All that the rest of the program knows of a format; each format's file has one.
