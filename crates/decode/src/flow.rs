@@ -1,8 +1,8 @@
 //! What a firewall did to one flow: a packet of its opener as it came, and as it left.
 
 use crate::{Event, EventKind, Fact, Record, Unreadable};
-use std::time::Duration;
-use unmasq_model::{Endpoint, LogTime, Protocol, Role, Span, Translation};
+use std::{net::IpAddr, time::Duration};
+use unmasq_model::{Endpoint, LogTime, Outside, Ports, Protocol, Role, Span, Translation};
 
 /// The first packet of a flow on either side of a translator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +59,36 @@ impl Flow {
         };
         let Leg { src, dst } = self.came;
         [itself(Role::Client, src, dst), itself(Role::Server, dst, src)].into_iter()
+    }
+}
+
+/// A block of ports that was given to one host, whatever the protocol and the peer.
+///
+/// # Errors
+/// When its last port is before its first.
+pub(crate) fn block(inside: IpAddr, outside: IpAddr, ports: (u16, u16)) -> Result<Translation, Unreadable> {
+    if ports.1 < ports.0 {
+        return Err(Unreadable::because("its block of ports ends before it begins"));
+    }
+    Ok(Translation {
+        protocol: None,
+        role: Role::Client,
+        outside: Outside { ip: Some(outside), ports: Ports::Block(ports.0, ports.1) },
+        remote: None,
+        inside: Some(Endpoint::new(inside, None)),
+        inside_remote: None,
+    })
+}
+
+/// A port that was given to one host, towards whichever peer.
+pub(crate) fn binding(protocol: Protocol, inside: Endpoint, outside: Endpoint) -> Translation {
+    Translation {
+        protocol: Some(protocol),
+        role: Role::Client,
+        outside: outside.into(),
+        remote: None,
+        inside: Some(inside),
+        inside_remote: None,
     }
 }
 

@@ -238,14 +238,7 @@ fn translation(kind: EventKind, subject: &str) -> Result<Option<Said>, Unreadabl
         None => (rest, None),
     };
     let (real, seen) = (Party::read(real)?.real, Party::read(seen)?.real);
-    let binding = Translation {
-        protocol: Some(field::in_family(protocol, real.ip)),
-        role: Role::Client,
-        outside: seen.into(),
-        remote: None,
-        inside: Some(real),
-        inside_remote: None,
-    };
+    let binding = flow::binding(field::in_family(protocol, real.ip), real, seen);
     Ok(Some(Said { kind, about: vec![binding], entry: None, lasted }))
 }
 

@@ -1,12 +1,15 @@
 //! The session-log formats, one file each; adding one is a file here, a line in [`Format`] and a
 //! corpus folder.
 
+mod a10_cgn;
 mod alibaba_nat;
 mod cisco_asa;
 mod conntrack;
 mod detect;
+mod f5_lsn;
 mod fortigate;
 mod gcp_nat;
+mod juniper_jservices;
 mod juniper_srx;
 mod panos_traffic;
 
@@ -39,6 +42,8 @@ macro_rules! formats {
 }
 
 formats! {
+    /// A10 carrier-grade NAT events, as ASCII and CEF.
+    A10Cgn = a10_cgn::LINES,
     /// Alibaba Cloud's NAT gateway session log as JSON lines.
     AlibabaNat = alibaba_nat::JSON,
     /// The same as CSV with a header row.
@@ -47,10 +52,14 @@ formats! {
     CiscoAsa = cisco_asa::SYSLOG,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
+    /// F5 BIG-IP large-scale NAT events.
+    F5Lsn = f5_lsn::LINES,
     /// FortiGate traffic logs as `key=value`.
     Fortigate = fortigate::PAIRS,
     /// Google Cloud NAT's log as JSON.
     GcpCloudNat = gcp_nat::JSON,
+    /// Juniper services cards' NAT port blocks and sessions.
+    JuniperJservices = juniper_jservices::SYSLOG,
     /// Juniper SRX session logs.
     JuniperSrx = juniper_srx::SYSLOG,
     /// The traffic log of PAN-OS as CSV.
