@@ -103,7 +103,9 @@ pub fn session_log(format: Format, log: &[u8]) {
         let sessions = assemble(sightings.clone());
         sessions.iter().for_each(check);
         assert!(sessions.is_sorted(), "sessions out of order");
-        assert_eq!(sessions.is_empty(), sightings.is_empty(), "sightings came to nothing");
+        // An end that does not say what was translated needs its beginning.
+        let tells = |s: &Sighting| s.record.request.is_some() || s.record.translation.outside.ip.is_some();
+        assert_eq!(sessions.is_empty(), !sightings.iter().any(tells), "sightings came to nothing");
         let backwards = sightings.into_iter().rev().collect();
         assert_eq!(sessions, assemble(backwards), "the order of the input shows");
     }

@@ -1,22 +1,25 @@
 //! Records become sessions.
 //!
 //! A record that tells a whole session is one. Events are moments in the life of a translation
-//! entry: [`split`] finds the lives, [`life`] says when a packet was possible in each.
+//! entry: [`adopt`] finds out what the ends are about that do not say, [`split`] finds the lives, and
+//! [`life`] says when a packet was possible in each.
 //!
 //! Invariant: the result does not depend on the order of the input, so neither on how a log was cut
 //! into batches' worth of lines nor on how many readers there were.
 
+mod adopt;
 mod life;
 mod split;
 
 use crate::{Event, Fact, Record, Sighting};
 use std::cmp::Ordering;
-use unmasq_model::{Evidence, GatewayIx, LogIx, Realm, Session, Translation};
+use unmasq_model::{Evidence, GatewayIx, LogIx, Ports, Realm, Session, Translation};
 
 /// Makes sessions of everything that one log says, in order, each once.
 ///
-/// Sessions that differ in nothing but where they are written are one, with all evidence. Pure: the
-/// same sightings in any order give the same sessions.
+/// Sessions that differ in nothing but where they are written are one, with all evidence. An end that
+/// does not say what was translated, and whose beginning is not there, makes none. Pure: the same
+/// sightings in any order give the same sessions.
 #[must_use]
 pub fn assemble(sightings: Vec<Sighting>) -> Vec<Session> {
     let mut sessions = Vec::new();
@@ -44,6 +47,7 @@ pub fn assemble(sightings: Vec<Sighting>) -> Vec<Session> {
             }
         }
     }
+    let mut moments = adopt::named(moments);
     moments.sort_unstable();
     for moments in moments.chunk_by_mut(|one, next| one.entry == next.entry) {
         let moments = without_repetitions(moments);
@@ -63,6 +67,17 @@ struct Entry {
     translation: Translation,
     /// Ids come back, and they are not there unless asked for: a name, not a proof.
     id: Option<u64>,
+}
+
+impl Entry {
+    /// Whether nobody else can have it at the same time; see [`Session::is_exclusive`].
+    fn has_one_holder(&self) -> bool {
+        match self.translation.outside.ports {
+            Ports::Any => false,
+            Ports::One(_) => self.translation.remote.is_some(),
+            Ports::Block(..) => true,
+        }
+    }
 }
 
 /// An event in its place.

@@ -13,15 +13,16 @@ pub mod alert;
 mod assemble;
 mod carrier;
 mod field;
+mod flow;
 mod format;
 mod hints;
 mod json;
 mod layout;
+mod pairs;
 mod process;
 mod record;
 mod sample;
 mod splice;
-#[cfg_attr(not(test), expect(dead_code, reason = "the formats that have such a header are the next to land"))]
 mod syslog;
 mod unfit;
 

@@ -69,8 +69,10 @@ pub enum Fact {
 pub struct Event {
     /// What happened to the entry.
     pub kind: EventKind,
-    /// When the line was written.
+    /// When the line was written; the end of the second, where it tells no more than a second.
     pub at: LogTime,
+    /// How long before `at` it may have happened: the exporter's lag, and what its clock leaves open.
+    pub lag: Duration,
     /// The exporter's id for the entry; not unique over time.
     pub entry: Option<u64>,
     /// How long the entry lives without another packet, from `at` on.
@@ -83,6 +85,24 @@ pub struct Event {
     pub started: Option<Span>,
     /// When the exporter says that the entry ended.
     pub stopped: Option<Span>,
+}
+
+impl Event {
+    /// Of a line that was written during `written`, at most `lag` after the fact.
+    pub(crate) fn new(kind: EventKind, written: Span, lag: Duration) -> Self {
+        let open = written.to().as_unix_us().abs_diff(written.from().as_unix_us());
+        Self {
+            kind,
+            at: written.to(),
+            lag: lag + Duration::from_micros(open),
+            entry: None,
+            timeout: None,
+            state: None,
+            lasted: None,
+            started: None,
+            stopped: None,
+        }
+    }
 }
 
 /// What happened to an entry.

@@ -106,7 +106,7 @@ impl<'a> Syslog<'a> {
     }
 
     /// `TAG[PID]: MSG`, or a message without a tag.
-    fn tagged(text: &'a str) -> Self {
+    pub(crate) fn tagged(text: &'a str) -> Self {
         let (first, after) = word(text);
         let tag = first.strip_suffix(':').filter(|tag| !tag.is_empty());
         let Some(tag) = tag else { return Self::bare(text) };

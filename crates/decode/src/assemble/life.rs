@@ -5,14 +5,6 @@ use crate::{Event, EventKind};
 use std::time::Duration;
 use unmasq_model::{LogTime, Protocol, Session, Span};
 
-/// A `NEW` line's time is up to 25 ms after the packet that made the entry (99 of 100 within 3 ms):
-/// the event crosses a socket and a scheduler before it gets its time. The same holds for `UPDATE`.
-pub(super) const NEW_LAG: Duration = Duration::from_millis(25);
-
-/// A `DESTROY` line comes when the kernel's collector passes by, not when the entry timed out: seen
-/// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
-pub(super) const DESTROY_LAG: Duration = Duration::from_secs(120);
-
 /// Durations in whole seconds: the truth may be almost this much longer, and, where both its ends
 /// were cut off before they were subtracted, almost this much shorter.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -31,7 +23,7 @@ pub(super) fn session(moments: &[Moment]) -> Session {
         inside_realm: first.entry.inside_realm.clone(),
         start: life.start,
         end: life.end(first.entry.translation.protocol),
-        proven: life.proven(),
+        proven: life.proven().filter(|_| first.entry.has_one_holder()),
         evidence,
     }
 }
@@ -45,7 +37,7 @@ pub(super) fn stated_start(destroy: &Event) -> Option<Span> {
         let lasted = destroy.lasted?;
         let stated = destroy.at.minus(lasted);
         let latest = stated.plus(CUT_OFF).min(destroy.at);
-        Some(Span::between(stated.minus(DESTROY_LAG).minus(CUT_OFF), latest))
+        Some(Span::between(stated.minus(destroy.lag).minus(CUT_OFF), latest))
     })
 }
 
@@ -74,7 +66,7 @@ impl<'a> Life<'a> {
         let start = start(moments, new, destroy);
         let signs = &moments[..moments.len() - usize::from(destroy.is_some())];
         // Without a sign of life, the one packet that is sure is the one that made the entry.
-        let seen = signs.last().map_or(start, |sign| written(sign.event.at));
+        let seen = signs.last().map_or(start, |sign| happened(&sign.event));
         Self { moments, new, destroy, start, seen }
     }
 
@@ -141,7 +133,7 @@ impl<'a> Life<'a> {
             }
             (None, _, Some(lasted), Some(new)) => Span::new(
                 destroy.at.minus(lasted).plus(CUT_OFF),
-                new.at.minus(NEW_LAG).plus(lasted).minus(CUT_OFF),
+                new.at.minus(new.lag).plus(lasted).minus(CUT_OFF),
             )
             .ok(),
             _ => None,
@@ -152,7 +144,7 @@ impl<'a> Life<'a> {
 /// When the first packet passed.
 fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Span {
     if let Some(new) = new {
-        return written(new.at);
+        return happened(new);
     }
     // Whatever line came first, the entry was there by then.
     let by = moments.first().map_or(LogTime::FOREVER, |first| first.event.at);
@@ -163,7 +155,7 @@ fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Sp
     }
 }
 
-/// When a packet passed, of which a line was written at `at`.
-fn written(at: LogTime) -> Span {
-    Span::between(at.minus(NEW_LAG), at)
+/// When the packet passed of which this line tells.
+fn happened(sign: &Event) -> Span {
+    Span::between(sign.at.minus(sign.lag), sign.at)
 }

@@ -1,9 +1,6 @@
 //! Where one life of an entry ends and the next begins.
 
-use super::{
-    Moment,
-    life::{NEW_LAG, stated_start},
-};
+use super::{Moment, life::stated_start};
 use crate::EventKind;
 
 /// The lives of one entry, in order. `moments` are all of one entry, in order.
@@ -25,7 +22,8 @@ pub(super) fn lives(moments: &[Moment]) -> impl Iterator<Item = &[Moment]> {
 /// How many of the first moments cannot be of the entry that the last one, a `DESTROY`, speaks of.
 fn strangers(life: &[Moment]) -> usize {
     let [first, .., destroy] = life else { return 0 };
-    let Some(start) = stated_start(&destroy.event).map(|start| start.widened(NEW_LAG)) else { return 0 };
+    let lag = first.event.lag;
+    let Some(start) = stated_start(&destroy.event).map(|start| start.widened(lag)) else { return 0 };
     if first.event.kind == EventKind::New && first.event.at > start.to() {
         // It began before this `NEW`: not one of these lines is about it.
         return life.len() - 1;

@@ -35,16 +35,8 @@ fn translation(protocol: Protocol, inside: u8) -> Translation {
 }
 
 fn event(kind: EventKind, at: i64) -> Event {
-    Event {
-        kind,
-        at: ms(at),
-        entry: Some(7),
-        timeout: None,
-        state: None,
-        lasted: None,
-        started: None,
-        stopped: None,
-    }
+    let lag = if kind == Destroy { Duration::from_secs(120) } else { Duration::from_millis(25) };
+    Event { entry: Some(7), ..Event::new(kind, Span::at(ms(at)), lag) }
 }
 
 fn in_state(kind: EventKind, at: i64, state: &'static str, timeout: u64) -> Event {
@@ -306,6 +298,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         |(kind, at, entry, timeout, state, lasted, started, stopped)| Event {
             kind,
             at,
+            lag: Duration::from_secs(u64::from(kind == Destroy)),
             entry,
             timeout,
             state,

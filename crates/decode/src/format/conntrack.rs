@@ -25,9 +25,10 @@ mod clock;
 mod line;
 
 use super::{Definition, FormatTraits};
-use crate::{Decoder, Event, Fact, Record, Unreadable};
+use crate::{Decoder, Event, EventKind, Fact, Record, Unreadable};
 use jiff::tz::TimeZone;
 use line::Line;
+use std::time::Duration;
 use unmasq_model::{Endpoint, Role, Translation};
 
 /// Each line says by itself whether it carries kernel times, so both ways of asking for it are one
@@ -38,6 +39,14 @@ pub(super) const TEXT: Definition = Definition {
     traits: FormatTraits::NAT,
     decoder: |hints| Ok(Box::new(ConntrackText::new(hints.zone.clone()))),
 };
+
+/// A `NEW` line's time is up to 25 ms after the packet that made the entry (99 of 100 within 3 ms):
+/// the event crosses a socket and a scheduler before it gets its time. The same holds for `UPDATE`.
+const EVENT_LAG: Duration = Duration::from_millis(25);
+
+/// A `DESTROY` line comes when the kernel's collector passes by, not when the entry timed out: seen
+/// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
+const DESTROY_LAG: Duration = Duration::from_secs(120);
 
 /// Reads `conntrack -E` lines.
 struct ConntrackText {
@@ -65,6 +74,7 @@ impl Decoder for ConntrackText {
         let event = Event {
             kind: line.kind,
             at: line.at,
+            lag: if line.kind == EventKind::Destroy { DESTROY_LAG } else { EVENT_LAG },
             entry: line.entry,
             timeout: line.timeout,
             state: line.state,

@@ -1,6 +1,7 @@
 //! The session-log formats, one file each; adding one is a file here, a line in [`Format`] and a
 //! corpus folder.
 
+mod a10_cgn;
 mod alibaba_lb;
 mod alibaba_nat;
 mod aws;
@@ -8,11 +9,18 @@ mod aws_alb;
 mod aws_elb;
 mod aws_nlb;
 mod carried;
+mod cisco_asa;
 mod conntrack;
 mod detect;
 mod envoy;
+mod f5_lsn;
+mod fortigate;
+mod gcp_nat;
 mod haproxy;
+mod juniper_jservices;
+mod juniper_srx;
 mod nginx;
+mod panos_traffic;
 mod rows;
 mod squid;
 mod traefik;
@@ -47,6 +55,8 @@ macro_rules! formats {
 }
 
 formats! {
+    /// A10 carrier-grade NAT events, as ASCII and CEF.
+    A10Cgn = a10_cgn::LINES,
     /// Alibaba Cloud's application load balancers (ALB), as JSON lines or CSV.
     AlibabaAlb = alibaba_lb::ALB,
     /// Alibaba Cloud's classic load balancers (CLB), as JSON lines or CSV.
@@ -61,18 +71,32 @@ formats! {
     AwsElb = aws_elb::TEXT,
     /// AWS Network Load Balancers' log of TLS connections.
     AwsNlb = aws_nlb::TEXT,
+    /// Cisco ASA's and FTD's syslog messages about connections and translations.
+    CiscoAsa = cisco_asa::SYSLOG,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
     /// Envoy's access log, in its default text, Istio's, or JSON.
     Envoy = envoy::ANY,
+    /// F5 BIG-IP large-scale NAT events.
+    F5Lsn = f5_lsn::LINES,
+    /// FortiGate traffic logs as `key=value`.
+    Fortigate = fortigate::PAIRS,
+    /// Google Cloud NAT's log as JSON.
+    GcpCloudNat = gcp_nat::JSON,
     /// HAProxy's log: HTTP, TCP and any `log-format`.
     Haproxy = haproxy::TEXT,
     /// The access log of the Kubernetes ingress controller ingress-nginx.
     IngressNginx = nginx::INGRESS,
+    /// Juniper services cards' NAT port blocks and sessions.
+    JuniperJservices = juniper_jservices::SYSLOG,
+    /// Juniper SRX session logs.
+    JuniperSrx = juniper_srx::SYSLOG,
     /// nginx's access log in any `log_format`.
     Nginx = nginx::TEXT,
     /// nginx's access log as JSON.
     NginxJson = nginx::JSON,
+    /// The traffic log of PAN-OS as CSV.
+    PanosTraffic = panos_traffic::CSV,
     /// Squid's access log in any `logformat`.
     Squid = squid::TEXT,
     /// Traefik's access log, in JSON or its form of CLF.

@@ -172,3 +172,112 @@ proptest! {
         }
     }
 }
+
+/// The same world as an ASA tells it: whole seconds, ids that begin anew when it is started anew, and
+/// ends that do not say what was translated.
+mod asa {
+    use super::*;
+
+    /// One connection: which host, seconds of silence before it, and how long it lasts in milliseconds.
+    type Turn = (u8, u8, i64, i64);
+
+    struct Told {
+        host: u8,
+        first: i64,
+        released: i64,
+        lines: [String; 2],
+    }
+
+    fn told(turns: &[Turn]) -> Vec<Told> {
+        let mut now = BEGINNING;
+        let turn = |&(host, id, gap, lasts): &Turn| {
+            let first = now + gap * 1000;
+            let released = first + lasts * 1000;
+            now = released;
+            // The hosts use ports of their own, or the same: the firewall gives out the same tuple.
+            let inside = format!("192.0.2.{host}/5000");
+            let lasted = (released - first) / 1_000_000;
+            let clock = |us: i64| {
+                jiff::Timestamp::from_microsecond(us).unwrap().strftime("%b %d %Y %H:%M:%S").to_string()
+            };
+            let lines = [
+                format!(
+                    "{} fw : %ASA-6-302013: Built outbound TCP connection {id} for outside:198.51.100.9/80 \
+                     (198.51.100.9/80) to inside:{inside} (203.0.113.1/1000)",
+                    clock(first)
+                ),
+                format!(
+                    "{} fw : %ASA-6-302014: Teardown TCP connection {id} for outside:198.51.100.9/80 to \
+                     inside:{inside} duration {}:{:02}:{:02} bytes 1 TCP FINs",
+                    clock(released),
+                    lasted / 3600,
+                    lasted / 60 % 60,
+                    lasted % 60
+                ),
+            ];
+            Told { host, first, released, lines }
+        };
+        turns.iter().map(turn).collect()
+    }
+
+    fn sessions(told: &[Told], mut kept: impl FnMut() -> bool) -> Vec<Session> {
+        let hints = Hints { zone: Some(jiff::tz::TimeZone::UTC), ..Hints::default() };
+        let mut decoder = Format::CiscoAsa.decoder(&hints).unwrap();
+        let mut sightings = Vec::new();
+        for (text, line) in told.iter().flat_map(|told| &told.lines).zip(1..) {
+            if !kept() {
+                continue;
+            }
+            let mut records = Vec::new();
+            decoder.decode(text.as_bytes(), &mut records).unwrap();
+            let evidence = Evidence { log: LogIx(0), file: 0, line, record: text.as_str().into() };
+            sightings.extend(records.into_iter().map(|record| Sighting {
+                gateway: GatewayIx(0),
+                evidence: evidence.clone(),
+                record,
+            }));
+        }
+        assemble(sightings)
+    }
+
+    fn turns() -> impl Strategy<Value = Vec<Turn>> {
+        let gap = prop_oneof![0..900_i64, 0..5_000_i64, 0..300_000_i64];
+        let lasts = prop_oneof![0..900_i64, 0..9_000_i64, 0..400_000_i64];
+        proptest::collection::vec((1..3_u8, 1..4_u8, gap, lasts), 1..8)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 1024,
+            rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn what_is_proven_stays_so_whatever_is_lost(
+            turns in turns(),
+            lost in proptest::collection::vec(any::<bool>(), 16),
+        ) {
+            let told = told(&turns);
+            let mut lost = lost.into_iter().cycle();
+            for session in sessions(&told, || lost.next() == Some(false)) {
+                let Some(proven) = session.proven else { continue };
+                for other in told.iter().filter(|told| !is_of(&session, told.host)) {
+                    prop_assert!(!proven.touches(span(other.first, other.released)), "{session:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn with_all_lines_every_packet_lies_within_a_session(turns in turns()) {
+            let told = told(&turns);
+            let sessions = sessions(&told, || true);
+            for turn in &told {
+                let packets = span(turn.first, turn.released);
+                let holds = |s: &&Session| is_of(s, turn.host) && s.reach().contains(packets);
+                prop_assert!(sessions.iter().any(|s| holds(&s)), "{packets:?} not within {sessions:#?}");
+            }
+        }
+    }
+}

@@ -18,7 +18,9 @@ impl Times {
     pub(super) fn add_record(&mut self, record: &Record) {
         match &record.fact {
             Fact::Event(event) => {
-                for time in [Some(Span::at(event.at)), event.started, event.stopped].into_iter().flatten() {
+                // A line that tells only the second is at its end; its beginning is what was written.
+                self.add_in(Span::at(event.at), unit_of(event.at.minus(event.lag)));
+                for time in [event.started, event.stopped].into_iter().flatten() {
                     self.add(time);
                 }
             }
@@ -32,9 +34,12 @@ impl Times {
     pub(super) fn add(&mut self, time: Span) {
         let (from, to) = (time.from().finite(), time.to().finite());
         let (Some(first), Some(last)) = (from.or(to), to.or(from)) else { return };
-        let told = Span::between(first, last);
+        self.add_in(Span::between(first, last), unit_of(first));
+    }
+
+    /// A time that was written in this unit.
+    fn add_in(&mut self, told: Span, unit: u64) {
         self.all = Some(self.all.map_or(told, |all| all.hull(told)));
-        let unit = unit_of(first);
         self.unit = Some(self.unit.map_or(unit, |finest| finest.min(unit)));
     }
 

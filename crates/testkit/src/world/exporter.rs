@@ -83,6 +83,10 @@ pub struct Line {
 const LATEST_DESTROY: Us = 51 * SECOND;
 /// The latest that a kernel's first line of an entry was seen to come after its first packet.
 const LATEST_NEW: Us = 25 * MS;
+/// What the format says of the kernel's lags, as everybody who reads its log is told.
+const NEW_LAG: Duration = Duration::from_millis(25);
+/// See [`NEW_LAG`].
+const DESTROY_LAG: Duration = Duration::from_secs(120);
 
 /// True time as a clock has it that is ahead by `offset`.
 #[must_use]
@@ -174,6 +178,7 @@ impl LogPlan {
                 let plain = Event {
                     kind,
                     at: stamp(*last, self.offset),
+                    lag: if kind == EventKind::Destroy { DESTROY_LAG } else { NEW_LAG },
                     entry: id,
                     timeout: None,
                     state: None,
