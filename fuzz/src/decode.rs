@@ -104,7 +104,9 @@ pub fn session_log(format: Format, log: &[u8]) {
         sessions.iter().for_each(check);
         assert!(sessions.is_sorted(), "sessions out of order");
         // An end that does not say what was translated needs its beginning.
-        let tells = |s: &Sighting| s.record.request.is_some() || s.record.translation.outside.ip.is_some();
+        let tells = |s: &Sighting| {
+            matches!(s.record.fact, Fact::Whole { .. }) || s.record.translation.outside.ip.is_some()
+        };
         assert_eq!(sessions.is_empty(), !sightings.iter().any(tells), "sightings came to nothing");
         let backwards = sightings.into_iter().rev().collect();
         assert_eq!(sessions, assemble(backwards), "the order of the input shows");
