@@ -7,7 +7,7 @@ use unmasq_model::{LogTime, Protocol, Session, Span};
 
 /// A `NEW` line's time is up to 25 ms after the packet that made the entry (99 of 100 within 3 ms):
 /// the event crosses a socket and a scheduler before it gets its time. The same holds for `UPDATE`.
-pub(super) const NEW_LAG: Duration = Duration::from_millis(25);
+pub(crate) const NEW_LAG: Duration = Duration::from_millis(25);
 
 /// A `DESTROY` line comes when the kernel's collector passes by, not when the entry timed out: seen
 /// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
@@ -24,16 +24,19 @@ pub(super) fn session(moments: &[Moment]) -> Session {
     let mut evidence = vec![first.evidence.clone(), last.evidence.clone()];
     evidence.sort_unstable();
     evidence.dedup();
-    Session {
+    let session = Session {
         gateway: first.entry.gateway,
         translation: first.entry.translation,
         request: None,
         inside_realm: first.entry.inside_realm.clone(),
         start: life.start,
         end: life.end(first.entry.translation.protocol),
-        proven: life.proven(),
+        proven: None,
         evidence,
-    }
+    };
+    // Where the tuple is not whole (ICMP without its ids), others may hold it at the same time.
+    let proven = life.proven().filter(|_| session.is_exclusive());
+    Session { proven, ..session }
 }
 
 /// When an entry began, as its `DESTROY` alone tells; `None` if it does not.
@@ -43,16 +46,16 @@ pub(super) fn stated_start(destroy: &Event) -> Option<Span> {
     }
     believable(destroy).or_else(|| {
         let lasted = destroy.lasted?;
-        let stated = destroy.at.minus(lasted);
-        let latest = stated.plus(CUT_OFF).min(destroy.at);
-        Some(Span::between(stated.minus(DESTROY_LAG).minus(CUT_OFF), latest))
+        let earliest = destroy.at.minus(lasted).minus(DESTROY_LAG).minus(CUT_OFF);
+        let latest = destroy.latest();
+        Some(Span::between(earliest, latest.minus(lasted).plus(CUT_OFF).min(latest)))
     })
 }
 
 /// When the kernel says that the entry began, unless that is after the line itself: then somebody
 /// set the clock back in between, or lies.
 fn believable(event: &Event) -> Option<Span> {
-    event.started.filter(|started| started.from() <= event.at)
+    event.started.filter(|started| started.from() <= event.latest())
 }
 
 /// What the lines of one life say.
@@ -73,8 +76,10 @@ impl<'a> Life<'a> {
         let destroy = moments.last().and_then(|moment| of(moment, EventKind::Destroy));
         let start = start(moments, new, destroy);
         let signs = &moments[..moments.len() - usize::from(destroy.is_some())];
-        // Without a sign of life, the one packet that is sure is the one that made the entry.
-        let seen = signs.last().map_or(start, |sign| written(sign.event.at));
+        // Without a sign of life, the one packet that is sure is the one that made the entry; no other
+        // came before it.
+        let seen = signs.last().map_or(start, |sign| passed(&sign.event));
+        let seen = Span::between(seen.from().max(start.from()), seen.to().max(start.from()));
         Self { moments, new, destroy, start, seen }
     }
 
@@ -99,7 +104,7 @@ impl<'a> Life<'a> {
         // A bound that lies before a sign of life is not about this life, or its clock jumped.
         let latest = [stopped.map(Span::to), lasted.map(|lasted| self.start.to().plus(lasted).plus(CUT_OFF))];
         let plausible = |bound: &LogTime| *bound >= self.seen.from();
-        let to = latest.into_iter().flatten().filter(plausible).fold(destroy.at, LogTime::min);
+        let to = latest.into_iter().flatten().filter(plausible).fold(destroy.latest(), LogTime::min);
         let earliest =
             [stopped.map(Span::from), lasted.map(|lasted| self.start.from().plus(lasted).minus(CUT_OFF))];
         let from = earliest.into_iter().flatten().fold(self.seen.from(), LogTime::max);
@@ -123,7 +128,8 @@ impl<'a> Life<'a> {
         let idle = protocol == Some(Protocol::TCP) && matches!(last.state, Some("TIME_WAIT" | "CLOSE"));
         let same_state = destroy.state.is_none() || destroy.state == last.state;
         let time_left = destroy.timeout.is_some_and(|left| !left.is_zero());
-        let timed_out = released.to() >= self.seen.to().plus(timeout);
+        // Were its time coarser than it is, a kill within the last second would look like the timer's.
+        let timed_out = released.to() >= self.seen.to().plus(timeout).plus(destroy.coarse);
         (idle && same_state && !time_left && timed_out).then_some(timeout)
     }
 
@@ -136,11 +142,11 @@ impl<'a> Life<'a> {
         let destroy = self.destroy?;
         match (believable(destroy), destroy.stopped, destroy.lasted, self.new) {
             (Some(started), stopped, lasted, _) => {
-                let lived = lasted.map(|lasted| started.from().plus(lasted));
-                Span::new(started.to(), stopped.map(Span::from).or(lived)?.min(destroy.at)).ok()
+                let lived = lasted.map(|lasted| started.to().plus(lasted).minus(CUT_OFF));
+                Span::new(started.to(), stopped.map(Span::from).or(lived)?.min(destroy.latest())).ok()
             }
             (None, _, Some(lasted), Some(new)) => Span::new(
-                destroy.at.minus(lasted).plus(CUT_OFF),
+                destroy.latest().minus(lasted).plus(CUT_OFF),
                 new.at.minus(NEW_LAG).plus(lasted).minus(CUT_OFF),
             )
             .ok(),
@@ -152,10 +158,10 @@ impl<'a> Life<'a> {
 /// When the first packet passed.
 fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Span {
     if let Some(new) = new {
-        return written(new.at);
+        return first_packet(new, destroy);
     }
     // Whatever line came first, the entry was there by then.
-    let by = moments.first().map_or(LogTime::FOREVER, |first| first.event.at);
+    let by = moments.first().map_or(LogTime::FOREVER, |first| first.event.latest());
     let started = moments.iter().rev().find_map(|moment| believable(&moment.event));
     match started.or_else(|| destroy.and_then(stated_start)) {
         Some(stated) => Span::between(stated.from().min(by), stated.to().min(by)),
@@ -163,7 +169,15 @@ fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Sp
     }
 }
 
-/// When a packet passed, of which a line was written at `at`.
-fn written(at: LogTime) -> Span {
-    Span::between(at.minus(NEW_LAG), at)
+/// When the packet passed that made an entry of which the first line tells. A coarse line is bounded by
+/// what its `DESTROY` says, if that is finer and agrees.
+fn first_packet(new: &Event, destroy: Option<&Event>) -> Span {
+    let told = passed(new);
+    let started = destroy.filter(|_| !new.coarse.is_zero()).and_then(believable);
+    started.and_then(|started| started.intersection(told)).unwrap_or(told)
+}
+
+/// When the packet passed of which a line tells.
+fn passed(event: &Event) -> Span {
+    Span::between(event.at.minus(NEW_LAG), event.latest())
 }

@@ -30,5 +30,5 @@ fn strangers(life: &[Moment]) -> usize {
         // It began before this `NEW`: not one of these lines is about it.
         return life.len() - 1;
     }
-    life.partition_point(|moment| moment.event.at < start.from()).min(life.len() - 1)
+    life.partition_point(|moment| moment.event.latest() < start.from()).min(life.len() - 1)
 }

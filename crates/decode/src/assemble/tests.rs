@@ -38,6 +38,7 @@ fn event(kind: EventKind, at: i64) -> Event {
     Event {
         kind,
         at: ms(at),
+        coarse: Duration::ZERO,
         entry: Some(7),
         timeout: None,
         state: None,
@@ -187,7 +188,8 @@ fn kernel_times_prove_the_life_that_they_are_about() {
     // The `NEW` may be of an earlier life in the same second.
     assert_eq!(one(&[event(New, 300), destroy.clone()]).proven, proven);
     let only_lasted = Event { stopped: None, ..destroy.clone() };
-    assert_eq!(one(&[event(New, 300), only_lasted]).proven, Some(Span::between(second(0).to(), ms(8_000))));
+    let until = ms(8_000).minus(Duration::from_micros(1));
+    assert_eq!(one(&[event(New, 300), only_lasted]).proven, Some(Span::between(second(0).to(), until)));
     let only_started = Event { stopped: None, lasted: None, ..destroy };
     assert_eq!(one(&[event(New, 300), only_started]).proven, None);
 }
@@ -302,10 +304,12 @@ fn any_event() -> impl Strategy<Value = Event> {
     };
     let times = || proptest::option::of((any_time(), any_time()).prop_map(|(a, b)| Span::between(a, b)));
     let entry = proptest::option::of(0..2_u64);
-    (kind, any_time(), entry, length(), state, length(), times(), times()).prop_map(
-        |(kind, at, entry, timeout, state, lasted, started, stopped)| Event {
+    let coarse = prop_oneof![Just(Duration::ZERO), Just(Duration::from_millis(1_009))];
+    (kind, any_time(), coarse, entry, length(), state, length(), times(), times()).prop_map(
+        |(kind, at, coarse, entry, timeout, state, lasted, started, stopped)| Event {
             kind,
             at,
+            coarse,
             entry,
             timeout,
             state,

@@ -28,6 +28,7 @@ use super::{Definition, FormatTraits};
 use crate::{Decoder, Event, Fact, Record, Unreadable};
 use jiff::tz::TimeZone;
 use line::Line;
+use std::time::Duration;
 use unmasq_model::{Endpoint, Role, Translation};
 
 /// Each line says by itself whether it carries kernel times, so both ways of asking for it are one
@@ -65,6 +66,7 @@ impl Decoder for ConntrackText {
         let event = Event {
             kind: line.kind,
             at: line.at,
+            coarse: Duration::ZERO,
             entry: line.entry,
             timeout: line.timeout,
             state: line.state,

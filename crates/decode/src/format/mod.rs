@@ -12,6 +12,7 @@ mod conntrack;
 mod detect;
 mod envoy;
 mod haproxy;
+mod ipfix;
 mod nginx;
 mod rows;
 mod squid;
@@ -20,7 +21,7 @@ mod wrapped;
 
 pub use detect::detect;
 
-use crate::{BadLayout, Decoder, Hints};
+use crate::{BadLayout, Decoder, Framing, Hints};
 use std::{fmt, str::FromStr, time::Duration};
 use unmasq_model::GatewayKind;
 
@@ -69,6 +70,10 @@ formats! {
     Haproxy = haproxy::TEXT,
     /// The access log of the Kubernetes ingress controller ingress-nginx.
     IngressNginx = nginx::INGRESS,
+    /// IPFIX or NetFlow v9 flow records with addresses after translation.
+    IpfixFlow = ipfix::FLOW,
+    /// IPFIX or NetFlow v9 NAT events and firewall events.
+    IpfixNat = ipfix::NAT,
     /// nginx's access log in any `log_format`.
     Nginx = nginx::TEXT,
     /// nginx's access log as JSON.
@@ -94,6 +99,8 @@ pub(crate) struct Definition {
 /// What holds for every log of one format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FormatTraits {
+    /// What its decoder reads at a time.
+    pub framing: Framing,
     /// What writes it, where the inventory does not say.
     pub kind: GatewayKind,
     /// How long after the fact a record may come.
@@ -111,6 +118,7 @@ pub struct FormatTraits {
 impl FormatTraits {
     /// A translator that logs at once and shows everything.
     pub(crate) const NAT: Self = Self {
+        framing: Framing::Lines,
         kind: GatewayKind::Nat,
         delay: Duration::from_secs(1),
         best_effort: false,

@@ -174,6 +174,7 @@ impl LogPlan {
                 let plain = Event {
                     kind,
                     at: stamp(*last, self.offset),
+                    coarse: Duration::ZERO,
                     entry: id,
                     timeout: None,
                     state: None,
