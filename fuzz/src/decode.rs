@@ -2,8 +2,9 @@
 //! keeps its promises.
 
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 use unmasq_decode::{
-    Carrier, Format, Hints, ProcessFormat, Sighting, SpliceError,
+    Carrier, Cited, Fact, Format, Framing, Hints, ProcessFormat, Said, Sighting, SpliceError,
     alert::{self, AlertFormat, AlertIdentity, AlertIds, Reading},
     assemble, detect, splice, strip,
 };
@@ -115,18 +116,22 @@ pub fn session_log(format: Format, log: &[u8]) {
 
 fn read(format: Format, hints: &Hints, log: &[u8]) -> Vec<Sighting> {
     let Ok(mut decoder) = format.decoder(hints) else { return Vec::new() };
-    let mut sightings = Vec::new();
-    for (frame, line) in log.split(|&byte| byte == b'\n').zip(1..) {
-        let mut records = Vec::new();
-        let read = decoder.decode(frame, &mut records);
-        assert!(read.is_ok() || records.is_empty(), "an unreadable frame left a record behind");
-        sightings.extend(records.into_iter().map(|record| Sighting {
-            gateway: GatewayIx(0),
-            evidence: Evidence { log: LogIx(0), file: 0, line, record: "".into() },
-            record,
-        }));
+    let mut said = Said::default();
+    for (position, frame) in format.traits().framing.frames(log) {
+        decoder.read_at(position, frame, &mut said);
     }
-    sightings
+    decoder.finish(&mut said);
+    if format.traits().framing == Framing::Lines {
+        let unreadable: BTreeSet<u64> = said.unreadable.iter().map(|(line, _)| *line).collect();
+        let left = said.records.iter().any(|cited| unreadable.contains(&cited.position));
+        assert!(!left, "an unreadable frame left a record behind");
+    }
+    let sighting = |Cited { position, text, record }: Cited| {
+        assert!(text.len() <= 4096, "too much is cited");
+        let evidence = Evidence { log: LogIx(0), file: 0, line: position, record: text };
+        Sighting { gateway: GatewayIx(0), evidence, record }
+    };
+    said.records.into_iter().map(sighting).collect()
 }
 
 fn check(session: &Session) {

@@ -11,6 +11,54 @@ pub trait Decoder: Send {
     /// # Errors
     /// When the frame says nothing that can be understood; `out` is then as it was.
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable>;
+
+    /// The same with places: what the frame at `position` says, and where and how that is written.
+    ///
+    /// A line is its record's place and text. A format whose frames hold several records, or that must
+    /// keep some until they can be understood, says its own; it may lose part of a frame.
+    fn read_at(&mut self, position: u64, frame: &[u8], out: &mut Said) {
+        let mut records = Vec::new();
+        match self.decode(frame, &mut records) {
+            Ok(()) if records.is_empty() => {}
+            Ok(()) => {
+                let text: Arc<str> = cited(&String::from_utf8_lossy(frame)).into();
+                let place = |record| Cited { position, text: Arc::clone(&text), record };
+                out.records.extend(records.into_iter().map(place));
+            }
+            Err(why) => out.unreadable.push((position, why)),
+        }
+    }
+
+    /// At the end of a file: says what was kept in vain, and forgets it.
+    fn finish(&mut self, _out: &mut Said) {}
+}
+
+/// What a decoder made of some frames.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Said {
+    /// The records, in order.
+    pub records: Vec<Cited>,
+    /// What could not be read, with its position.
+    pub unreadable: Vec<(u64, Unreadable)>,
+}
+
+/// A record with its place in a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cited {
+    /// The line, from 1; in a binary file the offset of the record's first byte, before compression.
+    pub position: u64,
+    /// The line itself, or a binary record in readable form; at most 4 KiB.
+    pub text: Arc<str>,
+    /// What it says.
+    pub record: Record,
+}
+
+/// A record that is cited is cut at this length; see the contract's `evidence`.
+const CITED_BYTES: usize = 4096;
+
+/// As much of a record as is cited.
+fn cited(text: &str) -> &str {
+    &text[..text.floor_char_boundary(CITED_BYTES)]
 }
 
 /// Why a frame could not be read.

@@ -125,9 +125,9 @@ pub struct Evidence {
     pub log: LogIx,
     /// Which file of it; a log may have been rotated into several.
     pub file: u32,
-    /// Which line, from 1.
+    /// Which line, from 1; in a binary log the offset of the record's first byte, before compression.
     pub line: u64,
-    /// The line itself, cut at 4 KiB.
+    /// The line itself, or a binary record in readable form, cut at 4 KiB.
     pub record: Arc<str>,
 }
 

@@ -1,4 +1,4 @@
-//! One log: lines become sightings, sightings become sessions.
+//! One log: lines or messages become sightings, sightings become sessions.
 
 use crate::{
     NodeError, Progress, SourceReport, Unread,
@@ -9,14 +9,10 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
 };
-use unmasq_decode::{Record, Sighting, Unreadable, assemble};
-use unmasq_io::source::{Frames, LINE_LIMIT, Meter, open};
+use unmasq_decode::{Cited, Decoder, Framing, Record, Said, Sighting, Unreadable, assemble};
+use unmasq_io::source::{Frames, Input, LINE_LIMIT, Message, MessageKind, Messages, Meter, ReadError, open};
 use unmasq_model::{Evidence, Gateway, GatewayIx, GatewayKind, GatewayName, LogIx, Realm, Session, Site};
-
-/// A line that is cited is cut at this length; see the contract's `evidence`.
-const RECORD_BYTES: usize = 4096;
 
 /// What one log told.
 pub(crate) struct Ingested {
@@ -37,14 +33,14 @@ pub(crate) fn ingest(
     let log = LogIx(u32::try_from(site.logs.len()).expect("fewer logs than 2³²"));
     let mut opened = plan.opened.take();
     let plan = &*plan;
-    let mut reader = Reader { log, plan, seen: Vec::new(), broken: false };
+    let mut reader = Reader { log, plan, seen: Vec::new(), broken: false, decoder: None };
     let mut report = SourceReport::of(plan);
     for (number, found) in (0u32..).zip(&plan.files) {
         let meter = Meter::default();
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
         let input = opened.take().map_or_else(|| open(&found.location, &meter), Ok);
-        match input.map(|input| Frames::new(input, LINE_LIMIT)) {
-            Ok(frames) => reader.file(number, frames, &mut report, unread)?,
+        match input {
+            Ok(input) => reader.file(number, input, &mut report, unread)?,
             Err(error) => {
                 reader.broken = true;
                 unread.push(Unread::unreadable(&error));
@@ -144,57 +140,118 @@ struct Reader<'p> {
     seen: Vec<(Evidence, Record)>,
     /// Whether a file could not be read to its end.
     broken: bool,
+    /// The decoder of the file before, where it may know what the next one needs.
+    decoder: Option<Box<dyn Decoder>>,
 }
 
 impl Reader<'_> {
+    /// Reads one file to its end, or as far as it can be read.
     fn file(
         &mut self,
         number: u32,
-        mut frames: Frames,
+        input: Input,
         report: &mut SourceReport,
         unread: &mut Vec<Unread>,
     ) -> Result<(), NodeError> {
         let location = &self.plan.files[number as usize].location;
-        let name = location.name();
-        let mut decoder = self.plan.decoder(location)?;
-        let mut records = Vec::new();
+        // The templates of a binary log may be in an earlier file of it.
+        let decoder = self.decoder.take().map_or_else(|| self.plan.decoder(location), Ok)?;
+        let mut pass = Pass { decoder, said: Said::default(), noise: None };
+        let read = match self.plan.format.traits().framing {
+            Framing::Lines => self.lines(number, Frames::new(input, LINE_LIMIT), &mut pass, report)?,
+            Framing::FlowMessages => self.messages(number, Messages::new(input), &mut pass, report)?,
+        };
+        pass.decoder.finish(&mut pass.said);
+        self.take(number, &mut pass.said, report)?;
+        if self.plan.format.traits().framing == Framing::FlowMessages {
+            self.decoder = Some(pass.decoder);
+        }
+        if let Err(error) = read {
+            self.broken = true;
+            unread.push(Unread::unreadable(&error));
+        }
+        Ok(())
+    }
+
+    fn lines(
+        &mut self,
+        number: u32,
+        mut frames: Frames,
+        pass: &mut Pass,
+        report: &mut SourceReport,
+    ) -> Result<Result<(), ReadError>, NodeError> {
         loop {
             let frame = match frames.next_frame() {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(()),
-                Err(error) => {
-                    self.broken = true;
-                    unread.push(Unread::unreadable(&error));
-                    return Ok(());
-                }
+                Ok(None) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
             };
             let Some(line) = line_of(&frame) else { continue };
             report.lines += 1;
-            match line.and_then(|line| decoder.decode(line, &mut records)) {
-                Ok(()) => {}
-                Err(Unreadable::NeedsZone) => {
-                    return Err(NodeError::NeedsZone { file: location.to_string(), line: frame.line });
-                }
-                Err(why) => {
-                    report.skips.add(name.as_str(), frame.line, &why);
-                    continue;
-                }
+            match line {
+                Ok(line) => pass.decoder.read_at(frame.line, line, &mut pass.said),
+                Err(why) => pass.said.unreadable.push((frame.line, why)),
             }
-            let text: Arc<str> = cited(frame.content()).into();
-            let line = frame.line;
-            for record in records.drain(..) {
-                let evidence = Evidence { log: self.log, file: number, line, record: Arc::clone(&text) };
-                self.seen.push((evidence, record));
-                report.records += 1;
-            }
+            self.take(number, &mut pass.said, report)?;
         }
+    }
+
+    fn messages(
+        &mut self,
+        number: u32,
+        mut messages: Messages,
+        pass: &mut Pass,
+        report: &mut SourceReport,
+    ) -> Result<Result<(), ReadError>, NodeError> {
+        loop {
+            let Message { offset, bytes, kind } = match messages.next_message() {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
+            };
+            // One stretch of noise may come in pieces.
+            let goes_on = pass.noise.replace(offset + bytes.len() as u64) == Some(offset);
+            match kind {
+                MessageKind::Noise if goes_on => continue,
+                MessageKind::Noise => pass.said.unreadable.push((offset, NOISE)),
+                MessageKind::Cut => pass.said.unreadable.push((offset, BREAKS_OFF)),
+                MessageKind::Whole => {
+                    pass.noise = None;
+                    pass.decoder.read_at(offset, bytes, &mut pass.said);
+                }
+            }
+            report.lines += 1;
+            self.take(number, &mut pass.said, report)?;
+        }
+    }
+
+    /// Notes what a decoder said of one file.
+    fn take(&mut self, number: u32, said: &mut Said, report: &mut SourceReport) -> Result<(), NodeError> {
+        let location = &self.plan.files[number as usize].location;
+        for (line, why) in said.unreadable.drain(..) {
+            if why == Unreadable::NeedsZone {
+                return Err(NodeError::NeedsZone { file: location.to_string(), line });
+            }
+            report.skips.add(location.name().as_str(), line, &why);
+        }
+        for Cited { position, text, record } in said.records.drain(..) {
+            let evidence = Evidence { log: self.log, file: number, line: position, record: text };
+            self.seen.push((evidence, record));
+            report.records += 1;
+        }
+        Ok(())
     }
 }
 
-fn cited(line: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(line).into_owned();
-    if text.len() > RECORD_BYTES {
-        text.truncate(text.floor_char_boundary(RECORD_BYTES));
-    }
-    text
+/// One reading of one file.
+struct Pass {
+    decoder: Box<dyn Decoder>,
+    said: Said,
+    /// Where the last stretch of noise ended.
+    noise: Option<u64>,
 }
+
+/// What stands between two messages.
+pub(crate) const NOISE: Unreadable = Unreadable::because("bytes that are no message");
+/// What the last message of a file that was cut is.
+pub(crate) const BREAKS_OFF: Unreadable = Unreadable::because("the file breaks off in it");

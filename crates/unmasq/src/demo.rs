@@ -29,7 +29,7 @@ use unmasq_node::{
 /// The recording: real kernel NATs and a real Suricata in network namespaces; see corpus/lab-basic.
 const FILES: [(&str, &[u8]); 9] = [
     ("eve.json", include_bytes!("../../../corpus/lab-basic/eve.json")),
-    ("inventory.json", include_bytes!("../../../corpus/lab-basic/inventory.json")),
+    (INVENTORY, include_bytes!("../../../corpus/lab-basic/inventory.json")),
     ("gw-a.conntrack.log", include_bytes!("../../../corpus/lab-basic/gw-a.conntrack.log")),
     ("gw-b.conntrack-kts.log", include_bytes!("../../../corpus/lab-basic/gw-b.conntrack-kts.log")),
     ("node-1.conntrack.log", include_bytes!("../../../corpus/lab-basic/node-1.conntrack.log")),
@@ -39,12 +39,29 @@ const FILES: [(&str, &[u8]); 9] = [
     ("process.jsonl", include_bytes!("../../../corpus/lab-basic/process.jsonl")),
 ];
 
+const INVENTORY: &str = "inventory.json";
+
+/// The recording's inventory without the logs that the demo does not bring.
+fn of_these_files(inventory: &[u8]) -> Result<Vec<u8>> {
+    let mut inventory: Value = serde_json::from_slice(inventory).context("the inventory is no JSON")?;
+    let brought = |log: &Value| FILES.iter().any(|(name, _)| log["file"] == *name);
+    for kind in ["gateways", "load_balancers"] {
+        for gateway in inventory[kind].as_array_mut().into_iter().flatten() {
+            if let Some(logs) = gateway["logs"].as_array_mut() {
+                logs.retain(brought);
+            }
+        }
+    }
+    Ok(serde_json::to_vec_pretty(&inventory)?)
+}
+
 pub(crate) fn run(args: &DemoArgs) -> Result<Exit> {
     let scratch = tempfile::tempdir().context("cannot make a folder for the demo's files")?;
     let folder = args.keep.as_deref().unwrap_or(scratch.path());
     fs::create_dir_all(folder).with_context(|| format!("cannot make folder `{}`", folder.display()))?;
     for (name, bytes) in FILES {
         let path = folder.join(name);
+        let bytes = if name == INVENTORY { &of_these_files(bytes)? } else { bytes };
         fs::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let (knowledge, summary, traced) = trace(folder)?;

@@ -65,8 +65,10 @@ impl<'a> Life<'a> {
         let destroy = moments.last().and_then(|moment| of(moment, EventKind::Destroy));
         let start = start(moments, new, destroy);
         let signs = &moments[..moments.len() - usize::from(destroy.is_some())];
-        // Without a sign of life, the one packet that is sure is the one that made the entry.
+        // Without a sign of life, the one packet that is sure is the one that made the entry; no other
+        // came before it.
         let seen = signs.last().map_or(start, |sign| happened(&sign.event));
+        let seen = Span::between(seen.from().max(start.from()), seen.to().max(start.from()));
         Self { moments, new, destroy, start, seen }
     }
 
@@ -144,7 +146,7 @@ impl<'a> Life<'a> {
 /// When the first packet passed.
 fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Span {
     if let Some(new) = new {
-        return happened(new);
+        return first_packet(new, destroy);
     }
     // Whatever line came first, the entry was there by then.
     let by = moments.first().map_or(LogTime::FOREVER, |first| first.event.at);
@@ -153,6 +155,14 @@ fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Sp
         Some(stated) => Span::between(stated.from().min(by), stated.to().min(by)),
         None => Span::between(LogTime::BEGINNING, by),
     }
+}
+
+/// When the packet passed that made an entry of which the first line tells. A coarse line is bounded by
+/// what its `DESTROY` says, if that is finer and agrees.
+fn first_packet(new: &Event, destroy: Option<&Event>) -> Span {
+    let told = happened(new);
+    let started = destroy.filter(|_| new.lag >= CUT_OFF).and_then(believable);
+    started.and_then(|started| started.intersection(told)).unwrap_or(told)
 }
 
 /// When the packet passed of which this line tells.

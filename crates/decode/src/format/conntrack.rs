@@ -42,11 +42,11 @@ pub(super) const TEXT: Definition = Definition {
 
 /// A `NEW` line's time is up to 25 ms after the packet that made the entry (99 of 100 within 3 ms):
 /// the event crosses a socket and a scheduler before it gets its time. The same holds for `UPDATE`.
-const EVENT_LAG: Duration = Duration::from_millis(25);
+pub(super) const EVENT_LAG: Duration = Duration::from_millis(25);
 
 /// A `DESTROY` line comes when the kernel's collector passes by, not when the entry timed out: seen
 /// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
-const DESTROY_LAG: Duration = Duration::from_secs(120);
+pub(super) const DESTROY_LAG: Duration = Duration::from_secs(120);
 
 /// Reads `conntrack -E` lines.
 struct ConntrackText {

@@ -1,7 +1,7 @@
 //! Which format a file is in, by trying them all.
 
 use super::{Format, Guess};
-use crate::Hints;
+use crate::{Cut, Framing, Hints, Said, messages};
 use jiff::tz::TimeZone;
 use std::cmp::Reverse;
 use unmasq_model::LogTime;
@@ -9,21 +9,56 @@ use unmasq_model::LogTime;
 /// More of a file tells nothing new.
 const SAMPLE: usize = 64 * 1024;
 
-/// Which formats the first lines of a file fit, best first; empty if none.
+/// Which formats the beginning of a file fits, best first; empty if none.
 ///
-/// `sample` is the beginning of the file; only its first 64 KiB are looked at. A line is counted if
-/// it is whole and not blank; the last one, which may be cut, counts only if it can be read.
+/// `sample` is that beginning; only its first 64 KiB are looked at. A line is counted if it is whole
+/// and not blank; the last one, which may be cut, counts only if it can be read. Of a binary format
+/// the bytes of whole messages are counted.
 #[must_use]
 pub fn detect(sample: &[u8]) -> Vec<Guess<Format>> {
     let sample = &sample[..sample.len().min(SAMPLE)];
     let guesses = Format::ALL.iter().map(|&format| Guess { format, percent: percent(format, sample) });
     let mut guesses: Vec<_> = guesses.filter(|guess| guess.percent > 0).collect();
+    // An exporter may send flows beside its events; the events tell all that they do, and better.
+    let sure = |guess: &Guess<Format>| guess.format == Format::IpfixNat && guess.percent > WITHOUT_RECORDS;
+    if guesses.iter().any(sure) {
+        guesses.retain(|guess| guess.format != Format::IpfixFlow);
+    }
     guesses.sort_by_key(|guess| (Reverse(guess.percent), guess.format));
     guesses
 }
 
-/// How many of the lines `format` can read, in percent, cut off.
+/// How much of a sample fits `format`, in percent, cut off.
 fn percent(format: Format, sample: &[u8]) -> u8 {
+    match format.traits().framing {
+        Framing::Lines => percent_of_lines(format, sample),
+        Framing::FlowMessages => percent_of_messages(format, sample),
+    }
+}
+
+/// Messages of which the beginning of a file tells nothing: its templates may come later, or it may be
+/// for something else. So much is said of such a file at most.
+const WITHOUT_RECORDS: u8 = 30;
+
+/// How many of the bytes are messages in which `format` finds something.
+fn percent_of_messages(format: Format, sample: &[u8]) -> u8 {
+    let Ok(mut decoder) = format.decoder(&Hints::default()) else { return 0 };
+    let mut said = Said::default();
+    let (mut read, mut all) = (0, 0);
+    for (at, cut, bytes) in messages(sample) {
+        if let Cut::Message(length) = cut {
+            decoder.read_at(at as u64, bytes, &mut said);
+            read += length;
+        }
+        // The last message may have been cut with the sample.
+        all += if matches!(cut, Cut::Torn(_)) { 0 } else { bytes.len() };
+    }
+    let percent = (read * 100).checked_div(all).and_then(|percent| u8::try_from(percent).ok()).unwrap_or(0);
+    if said.records.is_empty() { percent.min(WITHOUT_RECORDS) } else { percent }
+}
+
+/// How many of the lines `format` can read.
+fn percent_of_lines(format: Format, sample: &[u8]) -> u8 {
     // Any zone and any year will do: what a time says is not the question.
     // The end of a leap year has every day behind it.
     let written = LogTime::from_unix_seconds(1_735_689_599);

@@ -17,6 +17,7 @@ mod f5_lsn;
 mod fortigate;
 mod gcp_nat;
 mod haproxy;
+mod ipfix;
 mod juniper_jservices;
 mod juniper_srx;
 mod nginx;
@@ -28,7 +29,7 @@ mod wrapped;
 
 pub use detect::detect;
 
-use crate::{BadLayout, Decoder, Hints};
+use crate::{BadLayout, Decoder, Framing, Hints};
 use std::{fmt, str::FromStr, time::Duration};
 use unmasq_model::GatewayKind;
 
@@ -87,6 +88,10 @@ formats! {
     Haproxy = haproxy::TEXT,
     /// The access log of the Kubernetes ingress controller ingress-nginx.
     IngressNginx = nginx::INGRESS,
+    /// IPFIX or NetFlow v9 flow records with addresses after translation.
+    IpfixFlow = ipfix::FLOW,
+    /// IPFIX or NetFlow v9 NAT events and firewall events.
+    IpfixNat = ipfix::NAT,
     /// Juniper services cards' NAT port blocks and sessions.
     JuniperJservices = juniper_jservices::SYSLOG,
     /// Juniper SRX session logs.
@@ -118,6 +123,8 @@ pub(crate) struct Definition {
 /// What holds for every log of one format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FormatTraits {
+    /// What its decoder reads at a time.
+    pub framing: Framing,
     /// What writes it, where the inventory does not say.
     pub kind: GatewayKind,
     /// How long after the fact a record may come.
@@ -135,6 +142,7 @@ pub struct FormatTraits {
 impl FormatTraits {
     /// A translator that logs at once and shows everything.
     pub(crate) const NAT: Self = Self {
+        framing: Framing::Lines,
         kind: GatewayKind::Nat,
         delay: Duration::from_secs(1),
         best_effort: false,

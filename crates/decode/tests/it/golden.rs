@@ -6,8 +6,8 @@
 use crate::corpus::{Case, cases};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, sync::Arc};
-use unmasq_decode::{Sighting, assemble, detect};
+use std::{collections::BTreeMap, fs};
+use unmasq_decode::{Cited, Said, Sighting, assemble, detect};
 use unmasq_model::{
     Endpoint, Evidence, GatewayIx, GatewayName, LogIx, LogTime, Protocol, Realm, Request, Role, Session,
     Span, Try,
@@ -61,22 +61,23 @@ impl Reading {
         let mut decoder = case.format.decoder(&case.hints).unwrap();
         let mut gateways: Vec<GatewayName> = Vec::new();
         let (mut sightings, mut unreadable) = (Vec::new(), Vec::new());
-        for (frame, line) in case.input.split(|&byte| byte == b'\n').zip(1..) {
-            let frame = frame.strip_suffix(b"\r").unwrap_or(frame);
-            let mut records = Vec::new();
-            if frame.is_empty() {
-                continue;
+        let mut said = Said::default();
+        for (position, frame) in case.format.traits().framing.frames(&case.input) {
+            if !frame.is_empty() {
+                decoder.read_at(position, frame, &mut said);
             }
-            if let Err(why) = decoder.decode(frame, &mut records) {
-                unreadable.push(UnreadableLine { line, unreadable: why.to_string() });
-            }
-            for record in records {
-                let gateway = record.gateway.as_ref().map_or(0, |name| index_of(&mut gateways, name) + 1);
-                let gateway = GatewayIx(u32::try_from(gateway).unwrap());
-                let text = Arc::from(String::from_utf8_lossy(frame));
-                let evidence = Evidence { log: LogIx(0), file: 0, line, record: text };
-                sightings.push(Sighting { gateway, evidence, record });
-            }
+        }
+        decoder.finish(&mut said);
+        unreadable.extend(
+            said.unreadable
+                .iter()
+                .map(|(line, why)| UnreadableLine { line: *line, unreadable: why.to_string() }),
+        );
+        for Cited { position, text, record } in said.records {
+            let gateway = record.gateway.as_ref().map_or(0, |name| index_of(&mut gateways, name) + 1);
+            let gateway = GatewayIx(u32::try_from(gateway).unwrap());
+            let evidence = Evidence { log: LogIx(0), file: 0, line: position, record: text };
+            sightings.push(Sighting { gateway, evidence, record });
         }
         Self { gateways, sessions: assemble(sightings), unreadable }
     }

@@ -5,5 +5,6 @@ mod balancers;
 mod corpus;
 mod fuzz_corpus;
 mod golden;
+mod lab;
 mod loss;
 mod mutations;

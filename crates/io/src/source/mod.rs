@@ -1,15 +1,18 @@
-//! Input files: which ones are meant, what is in them, line by line.
+//! Input files: which ones are meant, what is in them, line by line or message by message.
 //!
 //! [`expand`] turns what somebody typed into [`Location`]s; [`families`] puts the files of one rotated
-//! log together; [`open`] reads through compression; [`Frames`] hands out lines in bounded memory.
+//! log together; [`open`] reads through compression; [`Frames`] hands out lines and [`Messages`]
+//! messages of binary logs, both in bounded memory.
 
 mod compression;
 mod family;
 mod frames;
 mod input;
 mod location;
+mod messages;
 
 pub use family::{Family, families, family};
 pub use frames::{Frame, Frames, LINE_LIMIT, Part};
 pub use input::{Input, Meter, ReadError, SAMPLE_BYTES, open};
 pub use location::{ExpandError, Found, Location, Origin, expand, expand_in};
+pub use messages::{Message, MessageKind, Messages};

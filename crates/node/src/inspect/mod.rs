@@ -2,6 +2,7 @@
 //! not be read and why, and whether it can serve for tracing at all.
 
 mod fields;
+mod messages;
 mod times;
 
 use crate::{
@@ -17,12 +18,12 @@ use serde::Serialize;
 use std::sync::Arc;
 use times::Times;
 use unmasq_decode::{
-    Format, Hints, ProcessFormat, Record, Unfit, Unreadable,
+    Format, Framing, Hints, ProcessFormat, Record, Unfit, Unreadable,
     alert::{self, AlertFormat, AlertReader, Reading},
     detect, unfit,
 };
 use unmasq_io::inventory::Inventory;
-use unmasq_io::source::{Found, Frames, LINE_LIMIT, Location, Meter, SAMPLE_BYTES, expand, open};
+use unmasq_io::source::{Found, Frames, LINE_LIMIT, Location, Messages, Meter, SAMPLE_BYTES, expand, open};
 use unmasq_model::LogTime;
 
 /// How many lines are shown with their fields.
@@ -170,17 +171,20 @@ fn file(found: &Found, options: &InspectOptions, progress: &dyn Progress) -> Res
     progress.begin(&name, found.bytes, &meter);
     let mut input = open(&found.location, &meter).map_err(NodeError::Read)?;
     let sample = input.sample(SAMPLE_BYTES).to_vec();
-    let frames = Frames::new(input, LINE_LIMIT);
     let mut inspection = Inspection::blank(name);
+    let lines = |input| Frames::new(input, LINE_LIMIT);
     match told(&sample, options, &mut inspection) {
-        Told::Sessions(format) => {
-            inspection.sessions(format, &found.location, options, frames)?;
-        }
+        Told::Sessions(format) => match format.traits().framing {
+            Framing::Lines => inspection.sessions(format, &found.location, options, lines(input))?,
+            Framing::FlowMessages => {
+                inspection.messages(format, &found.location, options, Messages::new(input))?;
+            }
+        },
         Told::Alerts(format) => {
             let reader = format.reader(options.hints(&found.location));
-            inspection.alerts(&format, reader, frames);
+            inspection.alerts(&format, reader, lines(input));
         }
-        Told::Processes(format) => inspection.processes(format, frames),
+        Told::Processes(format) => inspection.processes(format, lines(input)),
         Told::Unfit(unfit) => inspection.unfit(unfit),
         Told::Unknown => inspection.unknown(&sample),
     }

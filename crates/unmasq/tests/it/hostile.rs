@@ -173,7 +173,7 @@ fn what_is_missing_or_empty_is_named_and_the_rest_goes_on() {
 
 #[test]
 fn a_slip_in_the_inventory_is_seen() {
-    let place = Workplace::with_lab();
+    let place = Workplace::with_whole_lab();
     let inventory = place.read("inventory.json");
     place.write("slip.json", inventory.replacen("\"outside\"", "\"outsde\"", 1));
     place.run("trace --alerts eve.json --inventory slip.json").well().says("did you mean `outside`?");
