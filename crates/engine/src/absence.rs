@@ -2,6 +2,7 @@
 //! order.
 
 use crate::{
+    balance,
     crossing::{Candidate, Leg, distinct, is_complete, question, touching},
     known::Inquiry,
 };
@@ -79,7 +80,8 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Absenc
     if !gateways.iter().any(heard) {
         return nothing(Reason::NeverHeard);
     }
-    let complete = gateways.iter().all(|&gateway| is_complete(site, gateway, leg.at, |_| true));
+    let told_of = |gateway| balance::told_of(site, gateway, leg);
+    let complete = gateways.iter().all(|&gateway| is_complete(site, gateway, told_of(gateway), |_| true));
     nothing(if complete { Reason::NoSession } else { Reason::NotLogged })
 }
 
@@ -111,7 +113,7 @@ pub(crate) fn under_another_name<'k>(
             || gateway.addresses.iter().any(|(declared, _)| *declared == other);
         session.translation.inside.is_some() && other != leg.ours.ip && !known
     });
-    (!waiting).then(|| distinct(site, &leg.realm, found))
+    (!waiting).then(|| distinct(site, leg, found))
 }
 
 /// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment
@@ -188,6 +190,7 @@ fn outside_coverage(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Re
         return Some(Reason::BeforeCollection);
     }
     let heard = logs().any(|log| log.coverage.until != LogTime::BEGINNING);
-    let settled = gateways.iter().all(|&gateway| site.is_settled(gateway, leg.at));
+    let settled =
+        gateways.iter().all(|&gateway| site.is_settled(gateway, balance::told_of(site, gateway, leg)));
     (heard && !settled).then_some(Reason::AfterCoverage)
 }

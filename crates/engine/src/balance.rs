@@ -11,20 +11,23 @@ use crate::{
 };
 use std::{collections::BTreeMap, time::Duration};
 use unmasq_model::{
-    GatewayIx, GatewayKind, HttpContext, Layer, LogIx, LogTime, Request, RequestsQuestion, Session, Site,
-    Span,
+    Endpoint, GatewayIx, GatewayKind, HttpContext, Layer, Listener, LogIx, LogTime, Outside, Request,
+    RequestsQuestion, Session, Site, Span,
 };
 
 /// How long a connection may be silent between two requests: longer than balancers wait by default
 /// (HAProxy, nginx and the clouds' wait for 1 to 75 s; Alibaba's for at most 600).
 const IDLE: Duration = Duration::from_secs(600);
 
+/// What one gateway shows that an alert may be about.
+pub(crate) struct Shown<'k> {
+    pub(crate) stays: Vec<Stay<'k>>,
+    /// Whether even a complete log may lack what the alert is about.
+    pub(crate) unsure: bool,
+}
+
 /// What one balancer carried that `leg` may be about. `None`: ask first.
-pub(crate) fn touching<'k>(
-    leg: &Leg,
-    gateway: GatewayIx,
-    inquiry: &Inquiry<'_, 'k>,
-) -> Option<Vec<Stay<'k>>> {
+pub(crate) fn touching<'k>(leg: &Leg, gateway: GatewayIx, inquiry: &Inquiry<'_, 'k>) -> Option<Shown<'k>> {
     let site = inquiry.site();
     let mut sessions = inquiry.requests(RequestsQuestion {
         gateway,
@@ -33,15 +36,33 @@ pub(crate) fn touching<'k>(
         during: leg.at.widened(site.widest_clock_bound()).widened(IDLE),
     })?;
     sessions.retain(|session| may_be_for(site, leg, session));
-    let (requests, connections): (Vec<_>, Vec<_>) =
+    let (requests, mut connections): (Vec<_>, Vec<_>) =
         stays(site, &sessions).into_iter().partition(|stay| layer(stay) == Some(Layer::Request));
-    let at = Span::between(leg.at.from().minus(leg.request_lag), leg.at.to());
-    let mut found: Vec<Stay<'k>> = connections.into_iter().filter(|stay| stay.touches(at)).collect();
-    found.extend(match &leg.shown {
+    let at = passed(leg);
+    connections.retain(|stay| stay.touches(at));
+    let mut found = match &leg.shown {
         Some(shown) => alike(shown, at, requests),
-        None => of_the_connection(at, requests),
-    });
+        None => of_the_connection(site, at, requests),
+    };
+    found.stays.splice(0..0, connections);
     Some(found)
+}
+
+/// Of which span one gateway's records must be known before `leg` can be answered from them: when its
+/// packets may have passed, and for what shows no request as long as its connection may have been.
+pub(crate) fn told_of(site: &Site, gateway: GatewayIx, leg: &Leg) -> Span {
+    let facts = site.gateway(gateway);
+    if facts.kind != GatewayKind::Balancer {
+        return leg.at;
+    }
+    let at = passed(leg);
+    let may_carry_requests = listeners(site, gateway, leg).is_none_or(|mut there| there.any(|l| l.requests));
+    if leg.shown.is_none() && may_carry_requests { at.widened(IDLE) } else { at }
+}
+
+/// Whether its client is known by nothing but a header.
+pub(crate) fn is_claimed(stay: &Stay<'_>) -> bool {
+    request(stay).is_some_and(|request| request.client_claimed)
 }
 
 /// The balancers whose addresses nobody declared: any address may be theirs.
@@ -67,27 +88,50 @@ fn layer(stay: &Stay<'_>) -> Option<Layer> {
     request(stay).map(|request| request.layer)
 }
 
+/// When the packets that an alert speaks of may have passed, a request's before it among them.
+pub(crate) fn passed(leg: &Leg) -> Span {
+    Span::between(leg.at.from().minus(leg.request_lag), leg.at.to())
+}
+
 /// Whether it may have been sent to `leg`'s endpoint. An address that the gateway is not known to have
-/// excludes nothing: a log may name a public address by the private one that stands for it.
+/// excludes nothing: a log may name a public address by the private one that stands for it. A record
+/// that does not tell its port is of a listener that there is, and of its kind.
 fn may_be_for(site: &Site, leg: &Leg, session: &Session) -> bool {
     let outside = session.translation.outside;
     let elsewhere = outside.ip.is_some_and(|ip| {
         let declared = &site.gateway(session.gateway).addresses;
         ip != leg.ours.ip && declared.iter().any(|(known, _)| *known == ip)
     });
-    outside.answers(None, leg.ours.port) && !elsewhere
+    let of_requests = session.request.as_ref().is_some_and(|request| request.layer == Layer::Request);
+    let listened = outside.port().is_some()
+        || listeners(site, session.gateway, leg)
+            .is_none_or(|mut there| there.any(|listener| listener.requests == of_requests));
+    outside.answers(None, leg.ours.port) && !elsewhere && listened
+}
+
+/// What a balancer listens on at the port of `leg`; `None` if nobody declared it.
+fn listeners<'s>(
+    site: &'s Site,
+    gateway: GatewayIx,
+    leg: &Leg,
+) -> Option<impl Iterator<Item = &'s Listener> + use<'s>> {
+    let (protocol, port) = (leg.protocol, leg.ours.port?);
+    let declared = site.gateway(gateway).listeners.as_ref()?;
+    Some(declared.iter().filter(move |listener| listener.protocol == protocol && listener.port == port))
 }
 
 /// The requests that look like the one shown.
-fn alike<'k>(shown: &HttpContext, at: Span, mut requests: Vec<Stay<'k>>) -> Vec<Stay<'k>> {
+fn alike<'k>(shown: &HttpContext, at: Span, mut requests: Vec<Stay<'k>>) -> Shown<'k> {
     requests
         .retain(|stay| stay.touches(at) && request(stay).is_some_and(|request| looks_like(request, shown)));
     let counted = |stay: &Stay<'_>| request(stay).and_then(|request| request.position);
-    // A detector that joined the connection midway counts from there: then the count tells nothing.
+    // A detector that joined the connection midway counts from there: then the count tells nothing, and
+    // what it tells is never certain.
+    let alike = requests.len();
     if shown.position.is_some() && requests.iter().any(|stay| counted(stay) == shown.position) {
         requests.retain(|stay| counted(stay).is_none() || counted(stay) == shown.position);
     }
-    requests
+    Shown { unsure: requests.len() < alike, stays: requests }
 }
 
 /// Whether a request may be the one shown, as far as both tell.
@@ -112,46 +156,102 @@ fn without_port(host: &str) -> &str {
 
 /// The requests of the connection that was there during `at`, as far as connections are told apart.
 /// Those that the balancer answered itself count only where there is no other: the alert may be about
-/// any of them.
-fn of_the_connection<'k>(at: Span, mut requests: Vec<Stay<'k>>) -> Vec<Stay<'k>> {
-    let connections = Connections::of(&requests);
-    requests.retain(|stay| connections.may_be(stay, at));
+/// any of them. And it may be about a connection that stayed silent, of which there is no record, unless
+/// one that did not was surely there.
+fn of_the_connection<'k>(site: &Site, at: Span, mut requests: Vec<Stay<'k>>) -> Shown<'k> {
+    let connections = Connections::of(site, &requests);
+    let there = connections.surely_there(at);
+    requests.retain(|stay| connections.may_be(site, stay, at));
     let was_sent = |stay: &Stay<'_>| request(stay).is_some_and(|request| !request.tries.is_empty());
+    let all = requests.len();
     if requests.iter().any(was_sent) {
         requests.retain(was_sent);
     }
-    requests
+    Shown { unsure: !there || requests.len() < all, stays: requests }
 }
 
-/// When each connection of one client port was there, by the balancer's own numbers for them: one
-/// follows the other.
-struct Connections(BTreeMap<(Option<LogIx>, u64), Span>);
+/// When each connection was there, as far as its records tell which client port had it to which
+/// listener: such a pair has one connection at a time.
+struct Connections {
+    signs: BTreeMap<(Turn, Option<u64>), Vec<Signs>>,
+}
+
+/// Connections of one turn follow each other: one log, one client port, one listener.
+type Turn = (Option<LogIx>, Outside, Endpoint);
+
+/// What is known of one connection's time.
+#[derive(Clone, Copy)]
+struct Signs {
+    /// From its first to its last sign, by the log's own clock.
+    told: Span,
+    /// When it had been opened at the latest, by the sensor's clock.
+    opened_by: LogTime,
+    /// Until when it was open at least.
+    open_until: LogTime,
+}
+
+impl Signs {
+    fn of(stay: &Stay<'_>) -> Option<Self> {
+        let told = stay.records.iter().map(|record| record.reach()).reduce(Span::hull)?;
+        Some(Self { told, opened_by: stay.start.to(), open_until: stay.end.from() })
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            told: self.told.hull(other.told),
+            opened_by: self.opened_by.min(other.opened_by),
+            open_until: self.open_until.max(other.open_until),
+        }
+    }
+
+    fn surely_there(self, at: Span) -> bool {
+        self.opened_by <= at.from() && at.to() <= self.open_until
+    }
+
+    /// Whether it cannot have been there during `at`, because `other` of its turn was open before and is
+    /// the later one, or is the earlier one and was still open after.
+    fn gave_way(self, other: Self, at: Span) -> bool {
+        (self.told.to() <= other.told.from() && other.opened_by < at.from())
+            || (other.told.to() <= self.told.from() && at.to() < other.open_until)
+    }
+}
 
 impl Connections {
-    fn of(requests: &[Stay<'_>]) -> Self {
-        let mut spans: BTreeMap<(Option<LogIx>, u64), Span> = BTreeMap::new();
+    fn of(site: &Site, requests: &[Stay<'_>]) -> Self {
+        let mut signs: BTreeMap<(Turn, Option<u64>), Vec<Signs>> = BTreeMap::new();
         for stay in requests {
-            if let Some(key) = Self::key(stay) {
-                spans.entry(key).and_modify(|span| *span = span.hull(stay.reach())).or_insert(stay.reach());
+            let Some((key, own)) = Self::key(site, stay).zip(Signs::of(stay)) else { continue };
+            let known = signs.entry(key).or_default();
+            match known.last_mut() {
+                // Without a number each request speaks for itself.
+                Some(connection) if key.1.is_some() => *connection = connection.and(own),
+                _ => known.push(own),
             }
         }
-        Self(spans)
+        Self { signs }
     }
 
-    fn key(stay: &Stay<'_>) -> Option<(Option<LogIx>, u64)> {
-        Some((stay.records.first()?.log(), request(stay)?.connection?))
+    fn key(site: &Site, stay: &Stay<'_>) -> Option<(Turn, Option<u64>)> {
+        let record = stay.records.first()?;
+        let client = record.translation.remote.filter(|client| client.port.is_some() && !is_claimed(stay))?;
+        let outside = record.translation.outside;
+        let one_listener = outside.ip.is_some() || site.gateway(record.gateway).addresses.len() == 1;
+        (outside.port().is_some() && one_listener)
+            .then_some(((record.log(), outside, client), request(stay)?.connection))
     }
 
-    /// Whether the connection of `stay` may have been there during `at`: it began after the last sign
-    /// of the one before it, and ended before the first sign of the one after it.
-    fn may_be(&self, stay: &Stay<'_>, at: Span) -> bool {
-        let Some((key, own)) = Self::key(stay).and_then(|key| self.0.get_key_value(&key)) else {
+    fn surely_there(&self, at: Span) -> bool {
+        self.signs.values().flatten().any(|connection| connection.surely_there(at))
+    }
+
+    /// Whether the connection of `stay` may have been there during `at`.
+    fn may_be(&self, site: &Site, stay: &Stay<'_>, at: Span) -> bool {
+        let Some((turn, Some(number))) = Self::key(site, stay) else { return true };
+        let Some(own) = self.signs.get(&(turn, Some(number))).and_then(|signs| signs.first()) else {
             return true;
         };
-        let others =
-            || self.0.iter().filter(|(other, _)| other.0 == key.0 && *other != key).map(|(_, span)| span);
-        let before = others().filter(|span| span.to() <= own.from()).map(|span| span.from()).max();
-        let after = others().filter(|span| span.from() >= own.to()).map(|span| span.to()).min();
-        Span::between(before.unwrap_or(LogTime::BEGINNING), after.unwrap_or(LogTime::FOREVER)).touches(at)
+        let turns = self.signs.range((turn, Some(0))..=(turn, Some(u64::MAX)));
+        let mut others = turns.filter(|((_, other), _)| *other != Some(number)).flat_map(|(_, signs)| signs);
+        !others.any(|other| own.gave_way(*other, at))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     absence::{self, Absence},
-    balance,
+    balance::{self, Shown},
     known::Inquiry,
     stay::{Stay, stays},
 };
@@ -73,25 +73,28 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
         return Some(Crossing::Unmasked);
     }
     // Every question is asked before giving up, so that all are answered at once.
-    let found: Vec<Option<Vec<Stay<'_>>>> = translators
+    let found: Vec<Option<Shown<'_>>> = translators
         .iter()
         .map(|translator| match site.gateway(translator.gateway).kind {
             GatewayKind::Balancer => balance::touching(leg, translator.gateway, inquiry),
             GatewayKind::Nat | GatewayKind::Node => {
                 let asked = question(site, leg, translator.gateway, Some(translator.logged_as));
-                Some(touching(site, leg, &inquiry.sessions(asked)?))
+                let stays = touching(site, leg, &inquiry.sessions(asked)?);
+                Some(Shown { stays, unsure: false })
             }
         })
         .collect();
-    let found: Vec<Vec<Stay<'_>>> = found.into_iter().collect::<Option<_>>()?;
-    let mut candidates = distinct(site, &leg.realm, found.into_iter().flatten().collect());
+    let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
+    let unsure = found.iter().any(|shown| shown.unsure);
+    let stays = found.into_iter().flat_map(|shown| shown.stays).collect();
+    let mut candidates = distinct(site, leg, stays);
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, inquiry)?));
     }
     let settled =
         translators_settled(site, leg) && candidates.iter().all(|candidate| candidate.is_bounded(site));
     let alone = candidates.len() == 1;
-    let sure = certainty(site, leg, &translators, alone, settled);
+    let sure = certainty(site, leg, &translators, alone && !unsure, settled);
     for candidate in &mut candidates {
         candidate.certainty = sure(candidate);
     }
@@ -120,19 +123,24 @@ pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> 
     stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
 }
 
-/// What is behind a gateway: an endpoint in its realm, or a server that only has a name.
-type Behind<'k> = (Realm, Option<Endpoint>, Option<&'k str>);
+/// What is behind a gateway: an endpoint in its realm, or a server that only has a name; and, if that is
+/// a gateway again, the peer that it saw.
+type Behind<'k> = (Realm, Option<Endpoint>, Option<&'k str>, Option<Endpoint>);
 
 /// Groups stays by what they name behind the gateway.
-pub(crate) fn distinct<'k>(site: &Site, outside_realm: &Realm, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
+pub(crate) fn distinct<'k>(site: &Site, leg: &Leg, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
     let mut groups: BTreeMap<Behind<'k>, Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {
         let session = stay.records[0];
         let ended = session.translation.inside.is_none();
-        let realm = if ended { outside_realm.clone() } else { inside_realm(site, session) };
+        let realm = if ended { leg.realm.clone() } else { inside_realm(site, session) };
         let last = balance::request(&stay).and_then(|request| request.tries.last()).filter(|_| ended);
         let server = last.map(|tried| tried.server.as_deref().unwrap_or_default());
-        groups.entry((realm, session.translation.inside, server)).or_default().push(stay);
+        let inside = session.translation.inside;
+        // The next gateway is asked for this peer: another is another way.
+        let leads_on = inside.is_some_and(|inside| !site.owners(&realm, inside.ip, leg.at).is_empty());
+        let peer = session.translation.inside_remote.filter(|_| leads_on);
+        groups.entry((realm, inside, server, peer)).or_default().push(stay);
     }
     groups.into_iter().map(|((realm, ..), stays)| candidate(realm, stays)).collect()
 }
@@ -179,15 +187,31 @@ impl Candidate<'_> {
         self.stays.iter().all(|stay| stay.end.to() != LogTime::FOREVER && stay.records.iter().all(heard))
     }
 
-    /// Whether its records name the whole key, and not in the client's own words. A host whose block
-    /// of ports it was needs no peer.
-    fn has_full_key(&self) -> bool {
-        self.stays.iter().flat_map(|stay| &stay.records).all(|record| {
-            let translation = &record.translation;
-            let block = matches!(translation.outside.ports, Ports::Block(..));
-            let claimed = record.request.as_ref().is_some_and(|request| request.client_claimed);
-            block || (translation.remote.is_some_and(|remote| remote.port.is_some()) && !claimed)
-        })
+    /// Whether all its records name the same backends as tried.
+    fn agrees_on_tries(&self) -> bool {
+        let tries = |stay: &Stay<'_>| -> Vec<Option<Endpoint>> {
+            let tries = balance::request(stay).map_or(&[][..], |request| &request.tries);
+            tries.iter().map(|tried| tried.backend).collect()
+        };
+        self.stays.windows(2).all(|pair| tries(&pair[0]) == tries(&pair[1]))
+    }
+
+    /// Whether its records name the whole key, by names that the outside address is known to have, and
+    /// not in the client's own words. A host whose block of ports it was needs no peer.
+    fn has_full_key(&self, site: &Site, names: &[Translator]) -> bool {
+        let called = |outside: Outside| match outside.ip {
+            Some(ip) => names.iter().any(|name| name.gateway == self.gateway && name.logged_as == ip),
+            None => site.gateway(self.gateway).addresses.len() == 1,
+        };
+        let whole = |outside: Outside| called(outside) && outside.ports != Ports::Any;
+        let records = || self.stays.iter().flat_map(|stay| &stay.records);
+        records().all(|record| whole(record.translation.outside))
+            && self.stays.iter().flat_map(|stay| &stay.records).all(|record| {
+                let translation = &record.translation;
+                let block = matches!(translation.outside.ports, Ports::Block(..));
+                let claimed = record.request.as_ref().is_some_and(|request| request.client_claimed);
+                block || (translation.remote.is_some_and(|remote| remote.port.is_some()) && !claimed)
+            })
     }
 
     fn logs(&self) -> impl Iterator<Item = LogIx> {
@@ -207,11 +231,15 @@ fn certainty<'k>(
     let only_translator = site.declared && translators.iter().all(|t| t.gateway == translators[0].gateway);
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
+    let told_of = |gateway| balance::told_of(site, gateway, leg);
     let all_arrived =
-        site.declared && translators.iter().all(|t| shows_all(site, t.gateway, at, only_translator));
+        translators.iter().all(|t| shows_all(site, t.gateway, told_of(t.gateway), only_translator));
+    let all_arrived = site.declared && all_arrived;
+    let (names, passed) = (translators.to_vec(), balance::passed(leg));
     move |candidate| {
-        let full_key = full_key && candidate.has_full_key();
-        let proven = full_key && only_translator && candidate.is_proven(at);
+        let full_key = full_key && candidate.has_full_key(site, &names) && candidate.agrees_on_tries();
+        let carried = site.gateway(candidate.gateway).kind == GatewayKind::Balancer;
+        let proven = full_key && only_translator && candidate.is_proven(if carried { passed } else { at });
         // Without the full key even a complete log can hide another: one that began before it did.
         let nothing_missing = full_key && alone && all_arrived && !candidate.is_bridged(at);
         match (proven || nothing_missing, settled || candidate.is_bridged(at)) {
@@ -243,7 +271,7 @@ fn shows_all(site: &Site, gateway: GatewayIx, at: Span, alone: bool) -> bool {
 /// Whether every record about `leg` should have arrived, of every gateway that may have translated it.
 pub(crate) fn translators_settled(site: &Site, leg: &Leg) -> bool {
     let owners = site.owners(&leg.realm, leg.ours.ip, leg.at);
-    owners.into_iter().all(|owner| site.is_settled(owner, leg.at))
+    owners.into_iter().all(|owner| site.is_settled(owner, balance::told_of(site, owner, leg)))
 }
 
 /// Why several insides remain, in the contract's order.

@@ -2,10 +2,9 @@
 
 use crate::{
     absence::{Absence, Rule},
-    balance,
+    balance::{self, Shown},
     crossing::{Candidate, Crossing, Leg, cross, distinct, translators_settled},
     known::Inquiry,
-    stay::Stay,
 };
 use std::sync::Arc;
 use unmasq_model::{
@@ -72,17 +71,21 @@ pub(crate) enum Ways<'k> {
 pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Ways<'k>> {
     let site = inquiry.site();
     let gateways = balance::undeclared(site, leg);
-    let found: Vec<Option<Vec<Stay<'_>>>> =
+    let found: Vec<Option<Shown<'_>>> =
         gateways.iter().map(|&gateway| balance::touching(leg, gateway, inquiry)).collect();
-    let found: Vec<Vec<Stay<'_>>> = found.into_iter().collect::<Option<_>>()?;
-    let candidates = distinct(site, &leg.realm, found.into_iter().flatten().collect());
+    let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
+    // Only the client ties the alert to such a balancer, and one that is claimed ties it to nothing.
+    let tied = found.into_iter().filter(|shown| !shown.stays.iter().all(balance::is_claimed));
+    let stays = tied.flat_map(|shown| shown.stays);
+    let candidates = distinct(site, leg, stays.collect());
     if candidates.is_empty() {
         return Some(Ways::Unmasked);
     }
     if site.declared {
         return Some(Ways::Nothing { reason: Reason::AliasUnknown, matched: candidates });
     }
-    let settled = gateways.iter().all(|&gateway| site.is_settled(gateway, leg.at));
+    let settled =
+        gateways.iter().all(|&gateway| site.is_settled(gateway, balance::told_of(site, gateway, leg)));
     let split = (candidates.len() > 1).then_some(Reason::SameRequest);
     let steps = candidates.iter().map(|candidate| Step::by_session(site, leg, candidate, split, settled));
     all_onward(leg, steps, inquiry, &mut Vec::new())

@@ -263,3 +263,142 @@ fn without_an_inventory_a_balancer_may_have_any_address() {
     assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
     assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely));
 }
+
+#[test]
+fn a_claimed_client_ties_nothing_to_a_balancer_that_may_have_any_address() {
+    let mut world = world();
+    world.site.declared = false;
+    world.site.gateways[3].addresses.clear();
+    let claimed = Request { client_claimed: true, ..get("/a", "10.0.0.11:8080") };
+    world.carried(LB, (VIP, "10.9.8.7"), claimed, (10.0, 10.1));
+    let trace = world.alert_showing(CLIENT, "198.51.100.80:80", 10.1, None);
+    assert_eq!(reason(&trace), Some(Reason::UnknownAddress));
+    world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.12:8080"), (10.0, 10.1));
+    let trace = world.alert_showing(CLIENT, "198.51.100.80:80", 10.1, None);
+    assert_eq!(masked(&trace.dest).candidates_total, 2, "a client's own record ties it; then it may be any");
+}
+
+#[test]
+fn connections_take_turns_only_where_the_client_port_is_known() {
+    let mut world = world();
+    let on = |connection, backend| Request { connection: Some(connection), ..get("/a", backend) };
+    world.carried(LB, (VIP, "192.0.2.66"), on(1, "10.0.0.11:8080"), (10.0, 10.1));
+    world.carried(LB, (VIP, "192.0.2.66"), on(2, "10.0.0.12:8080"), (50.0, 50.1));
+    let trace = world.alert_showing(CLIENT, VIP, 80.0, None);
+    assert_eq!(masked(&trace.dest).candidates_total, 2, "both may be open, on two ports");
+}
+
+#[test]
+fn a_connection_is_closed_when_the_next_on_its_port_is_opened() {
+    let mut world = world();
+    let on = |connection, backend| Request { connection: Some(connection), ..get("/a", backend) };
+    world.carried(LB, (VIP, CLIENT), on(1, "10.0.0.11:8080"), (10.0, 10.1));
+    world.carried(LB, (VIP, CLIENT), on(2, "10.0.0.12:8080"), (100.0, 100.1));
+    world.carried(LB, (VIP, CLIENT), on(2, "10.0.0.12:8080"), (300.0, 300.1));
+    let trace = world.alert_showing(CLIENT, VIP, 200.0, None);
+    assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.12:8080"));
+}
+
+#[test]
+fn each_connection_to_an_inner_balancer_is_followed() {
+    let mut world = world();
+    for (from, backend) in [("10.0.0.5:40706", "10.0.0.11:8080"), ("10.0.0.5:40707", "10.0.0.12:8080")] {
+        let through = Try { backend: Some(at("10.0.0.80:80")), from: Some(at(from)), ..Try::default() };
+        let forwarded = Request { layer: Layer::Connection, tries: vec![through], ..sent_to(&[]) };
+        world.carried(LB, (VIP, "192.0.2.66"), forwarded, (10.0, 12.0));
+        world.carried(INNER_LB, ("10.0.0.80:80", from), get("/a", backend), (10.0, 10.1));
+    }
+    let trace = world.alert_showing(CLIENT, VIP, 10.1, shown("/a"));
+    assert_eq!(masked(&trace.dest).candidates_total, 2, "without the client's port it may be either");
+}
+
+#[test]
+fn a_forwarded_connection_proves_nothing_of_a_listener_it_does_not_name() {
+    let mut world = world();
+    let request = Request { layer: Layer::Connection, ..sent_to(&["10.0.0.13:22"]) };
+    world.carried_at_any(LB, CLIENT, request, (10.0, 60.0));
+    let trace = world.alert_showing(CLIENT, "203.0.113.100:22", 30.0, None);
+    assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.13:22"));
+    assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely));
+}
+
+#[test]
+fn a_late_alert_may_be_about_the_connection_before() {
+    let mut world = world();
+    let request = Request { layer: Layer::Connection, ..sent_to(&["10.0.0.13:22"]) };
+    world.carried(LB, ("203.0.113.100:22", CLIENT), request, (10.0, 60.0));
+    let certainty = |seconds| {
+        let trace = world.alert_showing(CLIENT, "203.0.113.100:22", seconds, None);
+        masked(&trace.dest).certainty
+    };
+    assert_eq!(certainty(11.0), Some(Certainty::Likely));
+    assert_eq!(certainty(12.0), Some(Certainty::Certain));
+}
+
+#[test]
+fn a_connection_that_stays_silent_leaves_no_record() {
+    let mut world = world();
+    world.site.logs[3].coverage.complete = true;
+    let first = Request { connection: Some(1), ..get("/a", "10.0.0.11:8080") };
+    world.carried(LB, (VIP, CLIENT), first.clone(), (1000.0, 1000.1));
+    let certainty = |world: &World, seconds| {
+        let trace = world.alert_showing(CLIENT, VIP, seconds, None);
+        assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
+        masked(&trace.dest).certainty
+    };
+    assert_eq!(certainty(&world, 1050.0), Some(Certainty::Likely), "it may be about such a one");
+    world.carried(LB, (VIP, CLIENT), first, (1100.0, 1100.1));
+    assert_eq!(certainty(&world, 1050.0), Some(Certainty::Certain), "the client port was taken");
+    let refused = Request { connection: Some(1), ..sent_to(&[]) };
+    world.carried(LB, (VIP, CLIENT), refused, (1050.0, 1050.1));
+    assert_eq!(certainty(&world, 1050.0), Some(Certainty::Likely), "it may be about what was refused");
+}
+
+#[test]
+fn a_connection_is_not_final_while_it_may_carry_more() {
+    let mut world = world();
+    world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.11:8080"), (3200.0, 3200.1));
+    assert!(!world.alert_showing(CLIENT, VIP, 3200.0, None).is_final);
+    assert!(world.alert_showing(CLIENT, VIP, 3200.0, shown("/a")).is_final);
+    let silent = world.alert_showing("192.0.2.66:999", VIP, 3200.0, None);
+    assert_eq!((silent.is_final, reason(&silent)), (false, Some(Reason::AfterCoverage)));
+}
+
+#[test]
+fn what_only_the_count_tells_apart_is_never_certain() {
+    let mut world = world();
+    world.site.logs[3].coverage.complete = true;
+    let counted = |n, backend| Request { position: Some(n), ..get("/a", backend) };
+    world.carried(LB, (VIP, CLIENT), counted(1, "10.0.0.11:8080"), (10.0, 10.0));
+    world.carried(LB, (VIP, CLIENT), counted(3, "10.0.0.12:8080"), (10.4, 10.4));
+    let position = shown("/a").map(|http| HttpContext { position: Some(1), ..http });
+    let trace = world.alert_showing(CLIENT, VIP, 10.4, position);
+    assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
+    assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely));
+}
+
+#[test]
+fn records_that_disagree_on_the_tries_are_not_certain() {
+    let mut world = world();
+    world.site.logs[3].coverage.complete = true;
+    let tries = ["10.0.0.12:8080", "10.0.0.11:8080"].map(|b| Try { backend: Some(at(b)), ..Try::default() });
+    world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.11:8080"), (10.0, 10.0));
+    let retried = Request { tries: tries.into(), ..get("/a", "10.0.0.11:8080") };
+    world.carried(LB, (VIP, CLIENT), retried, (10.4, 10.4));
+    let trace = world.alert_showing(CLIENT, VIP, 10.4, shown("/a"));
+    assert_eq!(masked(&trace.dest).attempts.len(), 2);
+    assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely));
+}
+
+#[test]
+fn a_record_without_its_port_is_of_a_listener_of_its_kind() {
+    let mut world = world();
+    let listener = |port, requests| Listener { protocol: Protocol::TCP, port, requests };
+    world.site.gateways[3].listeners = Some(vec![listener(80, true), listener(22, false)]);
+    world.carried_at_any(LB, CLIENT, get("/a", "10.0.0.11:8080"), (10.0, 10.1));
+    let traced = |port: u16| {
+        let trace = world.alert_showing(CLIENT, &format!("203.0.113.100:{port}"), 10.1, None);
+        named(&trace).is_some()
+    };
+    assert_eq!([80, 22, 3024].map(traced), [true, false, false]);
+}

@@ -5,8 +5,8 @@ use unmasq_engine::settle;
 use unmasq_index::Memory;
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Coverage, End, Endpoint, Evidence, Gateway, GatewayIx, GatewayKind,
-    Holder, HttpContext, Layer, Log, LogIx, LogTime, PerEnd, Protocol, Realm, Request, Role, Session, Site,
-    Span, Tenure, Trace, Translation,
+    Holder, HttpContext, Layer, Log, LogIx, LogTime, Outside, PerEnd, Ports, Protocol, Realm, Request, Role,
+    Session, Site, Span, Tenure, Trace, Translation,
     trace::{EndTrace, MaskedEnd},
 };
 
@@ -165,6 +165,28 @@ impl World {
         gateway: GatewayIx,
         (outside, client): (&str, &str),
         request: Request,
+        held: (f64, f64),
+    ) {
+        self.carried_at(gateway, (at(outside).into(), client), request, held);
+    }
+
+    /// The same in a log that names neither the address nor the port that was called.
+    pub(crate) fn carried_at_any(
+        &mut self,
+        gateway: GatewayIx,
+        client: &str,
+        request: Request,
+        held: (f64, f64),
+    ) {
+        let anything = Outside { ip: None, ports: Ports::Any };
+        self.carried_at(gateway, (anything, client), request, held);
+    }
+
+    fn carried_at(
+        &mut self,
+        gateway: GatewayIx,
+        (outside, client): (Outside, &str),
+        request: Request,
         (start, end): (f64, f64),
     ) {
         self.lines += 1;
@@ -178,7 +200,7 @@ impl World {
             translation: Translation {
                 protocol: Some(Protocol::TCP),
                 role: Role::Server,
-                outside: at(outside).into(),
+                outside,
                 remote: Some(at(client)),
                 inside,
                 inside_remote,
