@@ -4,7 +4,7 @@ use std::num::NonZero;
 use unmasq_testkit::{
     laws::{Broken, answer_all, check},
     tally::Tally,
-    world::{Order, World},
+    world::{Balancers, Order, World},
 };
 
 /// Which worlds, and how much to say.
@@ -100,22 +100,44 @@ fn print_world(world: &World) {
             println!("  written {}, arrives {}: {:?}", line.written, line.arrives, line.record);
         }
     }
+    if let Some(balancers) = &world.balancers {
+        print_balancers(balancers);
+    }
     let known = world.known(Order::Arrival);
     println!("\nsessions");
     for session in &known.sessions {
         println!(
-            "  {:?} {:?} start {} end {} proven {:?}",
-            session.gateway, session.translation, session.start, session.end, session.proven
+            "  {:?} {:?} start {} end {} proven {:?} {:?}",
+            session.gateway, session.translation, session.start, session.end, session.proven, session.request
         );
     }
     println!("\nalerts");
     for (staged, answer) in world.alerts.iter().zip(answer_all(&known, world)) {
         let alert = &staged.alert;
         println!(
-            "  {} {} {:?} at {}; truth {:?}",
-            alert.id.0, alert.protocol, alert.ends, alert.at, staged.truth
+            "  {} {} {:?} at {}; truth {:?}; {:?}; shows {:?}",
+            alert.id.0,
+            alert.protocol,
+            alert.ends,
+            alert.at,
+            staged.truth,
+            staged.carried,
+            alert.context.http
         );
         println!("    {:?} / {:?}", answer.src, answer.dest);
     }
     println!();
+}
+
+fn print_balancers(balancers: &Balancers) {
+    println!("\n{:#?}", balancers.plan);
+    for connection in &balancers.connections {
+        println!("{connection:?}");
+    }
+    for (log, lines) in balancers.logs.iter().zip(&balancers.lines) {
+        println!("\n{log:?}");
+        for line in lines {
+            println!("  written {}, arrives {}: {:?}", line.written, line.arrives, line.record);
+        }
+    }
 }

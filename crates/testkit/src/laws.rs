@@ -1,9 +1,11 @@
 //! What must hold in every small world, whatever happens in it.
 
+mod balanced;
+
 use crate::{
     oracle::{Oracle, Verdict},
     tally::Tally,
-    world::{Knowledge, Order, Staged, Temper, Truth, Us, World},
+    world::{Balancers, Knowledge, Order, Staged, Temper, Truth, Us, World},
 };
 use std::{collections::BTreeSet, fmt};
 use unmasq_engine::settle;
@@ -34,6 +36,10 @@ pub enum Law {
     OneAnswerEach,
     /// The same seed gives the same bytes.
     SameSeedSameBytes,
+    /// A certain answer lists no attempt at a backend that received nothing.
+    AttemptsWereReceived,
+    /// What a client says of itself makes no answer certain.
+    ClaimsProveNothing,
 }
 
 /// A law, and how it was broken.
@@ -58,8 +64,6 @@ pub struct Checked {
 
 /// No chain of gateways in a world is longer.
 const HOPS_MAX: usize = 8;
-/// How many moments of each world are looked at while its records still come.
-const MOMENTS: u64 = 2;
 
 /// Runs the world of a seed and checks every law in it.
 #[must_use]
@@ -72,16 +76,17 @@ pub fn check(seed: u64) -> Checked {
     checked.one_answer_each(&world, &answers);
     checked.same_bytes(&world, &answers);
     checked.order_changes_nothing(&world, &answers);
-    checked.never_the_innocent(&world, &answers, "once everything had arrived");
-    for draw in 0..MOMENTS {
-        checked.before_the_end(&world, world.moment(draw), &answers);
+    checked.certain_is_right(&world, &known, &answers, "once everything had arrived");
+    for moment in world.moments() {
+        checked.before_the_end(&world, moment, &answers);
     }
     let oracle = Oracle::new(&known.site, &known.sessions);
     for (staged, answer) in world.alerts.iter().zip(&answers) {
         for end in End::BOTH {
             let verdict = oracle.verdict(&staged.alert, end);
-            checked.tally.end(&world, ends(answer, end), &verdict, &staged.truth[end]);
-            if world.plan.temper == Temper::Complete && covered(&known, staged) {
+            let truth = (&staged.truth[end], staged.carried.as_ref());
+            checked.tally.end(&world, ends(answer, end), &verdict, truth);
+            if world.plan.temper == Temper::Complete && covered(&known, world.nat_logs(), staged) {
                 checked.complete(&world, staged, answer, end, &verdict);
             }
         }
@@ -138,9 +143,10 @@ impl Checked {
     /// Looks at a world while its records still come: what is certain must be right already, and
     /// what is final must stay.
     fn before_the_end(&mut self, world: &World, moment: Us, last: &[Trace]) {
-        let answers = answer_all(&world.known_at(moment, Order::Arrival), world);
+        let known = world.known_at(moment, Order::Arrival);
+        let answers = answer_all(&known, world);
         let when = format!("{moment} us after the world began");
-        self.never_the_innocent(world, &answers, &when);
+        self.certain_is_right(world, &known, &answers, &when);
         // Without an inventory a log's first record changes what the site is: that re-opens everything.
         // With several logs of a gateway the first to pass the alert makes the answer final.
         if world.plan.temper != Temper::Complete || !world.plan.declared || several_logs(world) {
@@ -148,6 +154,10 @@ impl Checked {
         }
         for ((staged, answer), last) in world.alerts.iter().zip(&answers).zip(last) {
             for end in End::BOTH {
+                // Nor does anybody know a balancer whose address nobody told until its log speaks.
+                if staged.carried.is_some() && !world.balancers.as_ref().is_some_and(Balancers::is_declared) {
+                    continue;
+                }
                 let name = |trace| named(ends(trace, end), staged.alert.protocol);
                 // What a rule says is refuted by a log that turns out to be complete without it.
                 if answer.is_final
@@ -162,18 +172,27 @@ impl Checked {
         }
     }
 
-    fn never_the_innocent(&mut self, world: &World, answers: &[Trace], when: &str) {
+    /// Whoever is named with certainty was it; whoever is said to have been tried was tried.
+    fn certain_is_right(&mut self, world: &World, known: &Knowledge, answers: &[Trace], when: &str) {
         if world.plan.temper == Temper::BeyondBounds {
             return;
         }
         for (staged, answer) in world.alerts.iter().zip(answers) {
             for end in End::BOTH {
-                let Some(masked) = ends(answer, end).masked() else {
+                let masked = ends(answer, end).masked();
+                let Some(masked) = masked.filter(|masked| masked.certainty == Some(Certainty::Certain))
+                else {
                     continue;
                 };
-                let wrong = !right(masked, staged, end);
-                if masked.certainty == Some(Certainty::Certain) && wrong {
+                let refused = matches!(staged.truth[end], Truth::Among { refused: true, .. });
+                if !right(masked, staged, end) || (refused && masked.status == Status::Traced) {
                     self.breaks(world, Law::NeverTheInnocent, staged, answer, when);
+                }
+                if !balanced::attempts_were_received(masked, staged) {
+                    self.breaks(world, Law::AttemptsWereReceived, staged, answer, when);
+                }
+                if balanced::rests_on_a_claim(masked, known) {
+                    self.breaks(world, Law::ClaimsProveNothing, staged, answer, when);
                 }
             }
         }
@@ -195,17 +214,24 @@ impl Checked {
         let wrong = ends(answer, end).masked().is_some_and(|masked| !right(masked, staged, end));
         // A rule stands for what no log shows: those logs are complete in everything else.
         // What a gateway kept for itself stands in no log that shows only what it forwarded.
-        let kept = staged.truth[end] == Truth::Gateway && world.logs.iter().any(|log| !log.plan.inbound);
+        // What a balancer did not send on stands in no log at all, or speaks of no backend.
+        let kept = match &staged.carried {
+            Some(carried) => !carried.on_record,
+            None => staged.truth[end] == Truth::Gateway && world.logs.iter().any(|log| !log.plan.inbound),
+        };
         if answer.is_final && status == Status::Traced && wrong && !by_rule(ends(answer, end)) && !kept {
             self.breaks(world, Law::CompleteLogsAreRight, staged, answer, &story);
         }
         if verdict.decided().is_some() && status != Status::Traced {
             self.breaks(world, Law::DecidableIsTraced, staged, answer, &story);
         }
-        if let Truth::Behind(chain) = &staged.truth[end]
-            && status == Status::Ambiguous
-            && !chain.iter().any(|place| said.contains(&shown(place, protocol)))
-        {
+        let remains = |chain: &Vec<Place>| chain.iter().any(|place| said.contains(&shown(place, protocol)));
+        let lost = match &staged.truth[end] {
+            Truth::Behind(chain) => !remains(chain),
+            Truth::Among { chains, .. } => !chains.iter().all(remains),
+            _ => false,
+        };
+        if status == Status::Ambiguous && lost && !kept {
             self.breaks(world, Law::TruthRemains, staged, answer, &story);
         }
     }
@@ -242,9 +268,21 @@ fn right(masked: &MaskedEnd, staged: &Staged, end: End) -> bool {
     let Some(place) = masked.inside.as_ref().filter(|_| masked.candidates.is_empty()) else {
         return true;
     };
-    let Truth::Behind(chain) = &staged.truth[end] else {
-        return false;
+    let chain = match &staged.truth[end] {
+        Truth::Behind(chain) => chain,
+        Truth::Among { chains, .. } => match chains.as_slice() {
+            [one] => one,
+            // Proven as far as all of them go together.
+            [first, ..] if masked.status == Status::Partial && first.len() > 1 => first,
+            _ => return false,
+        },
+        _ => return false,
     };
+    // That it went on from the shared address itself is right if it went on at all.
+    let itself = Place::new(staged.alert.realm.clone(), staged.alert.ends[end]);
+    if masked.status == Status::Partial && *place == itself {
+        return true;
+    }
     let same = |truth: &Place| shown(truth, staged.alert.protocol) == shown(place, staged.alert.protocol);
     match masked.status {
         // Proven up to somewhere on the way.
@@ -287,9 +325,12 @@ fn ends(trace: &Trace, end: End) -> &EndTrace {
     }
 }
 
-/// Whether the alert lies in the time that every log tells of.
-fn covered(known: &Knowledge, staged: &Staged) -> bool {
-    known.site.logs.iter().all(|log| {
+/// Whether the alert lies in the time that every log tells of that may tell of it: the NATs' logs, or
+/// those of the balancers and of the NAT before them.
+fn covered(known: &Knowledge, of_nats: usize, staged: &Staged) -> bool {
+    let (of_nats, of_balancers) = known.site.logs.split_at(of_nats);
+    let logs = if staged.carried.is_some() { of_balancers } else { of_nats };
+    logs.iter().all(|log| {
         let span = staged.alert.at.widened(log.clock_bound);
         log.coverage.since <= span.from() && span.to() <= log.coverage.until
     })

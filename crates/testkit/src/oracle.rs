@@ -3,10 +3,12 @@
 //! It says who may have been behind an address given every session that is known, and nothing about
 //! certainty: it never waits and never doubts a log.
 
+mod balancers;
+
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use unmasq_model::{
-    Alert, End, Endpoint, Gateway, GatewayIx, LogTime, Protocol, Realm, Role, Session, Site, Span,
-    trace::Place,
+    Alert, End, Endpoint, Gateway, GatewayIx, GatewayKind, HttpContext, LogTime, Protocol, Realm, Role,
+    Session, Site, Span, trace::Place,
 };
 
 /// Who may have been behind one end of an alert.
@@ -74,6 +76,12 @@ struct Asked<'a> {
     outside: Endpoint,
     remote: Option<Endpoint>,
     at: Span,
+    /// How long before `at` a request may have been sent.
+    lag: Duration,
+    /// Whether it is said that this end opened the flow.
+    opened: bool,
+    /// The request, where the alert shows one.
+    shown: Option<&'a HttpContext>,
 }
 
 impl<'a> Oracle<'a> {
@@ -92,9 +100,19 @@ impl<'a> Oracle<'a> {
             outside: alert.ends[end],
             remote: Some(alert.ends[end.other()]),
             at: alert.at,
+            lag: alert.request_lag,
+            opened: alert.opened_by == Some(end),
+            shown: alert.context.http.as_ref().filter(|http| http.shows_a_request()),
         };
         let mut suspects = BTreeSet::new();
-        if self.ask(asked, DEPTH_MAX, &mut suspects) { Verdict::Behind(suspects) } else { Verdict::NotMasked }
+        let mut masked = self.ask(asked, DEPTH_MAX, &mut suspects);
+        if !masked {
+            for session in self.anywhere(asked) {
+                masked = true;
+                self.follow(session, asked, DEPTH_MAX, &mut suspects);
+            }
+        }
+        if masked { Verdict::Behind(suspects) } else { Verdict::NotMasked }
     }
 
     /// Adds everybody behind an endpoint; false if no gateway may have held its address.
@@ -103,6 +121,12 @@ impl<'a> Oracle<'a> {
         for (ix, gateway) in (0..).map(GatewayIx).zip(&self.site.gateways) {
             let names = self.names(gateway, asked);
             masked |= !names.is_empty();
+            if gateway.kind == GatewayKind::Balancer {
+                for session in self.carried(ix, asked).into_iter().filter(|_| !names.is_empty()) {
+                    self.follow(session, asked, depth, suspects);
+                }
+                continue;
+            }
             for session in self.sessions.iter().filter(|s| s.gateway == ix) {
                 let t = &session.translation;
                 let explains = t.protocol.is_none_or(|protocol| protocol == asked.protocol)
@@ -113,7 +137,7 @@ impl<'a> Oracle<'a> {
                         .is_none_or(|r| t.remote.is_none_or(|told| r.ip == told.ip && ports_agree(told, r)))
                     && self.possible(session).any(|live| live.touches(asked.at));
                 if explains {
-                    self.follow(session, gateway, asked, depth, suspects);
+                    self.follow(session, asked, depth, suspects);
                 }
             }
         }
@@ -124,18 +148,14 @@ impl<'a> Oracle<'a> {
     }
 
     /// Goes on from a session's inside.
-    fn follow(
-        &self,
-        session: &Session,
-        gateway: &Gateway,
-        asked: Asked<'_>,
-        depth: usize,
-        suspects: &mut BTreeSet<Suspect>,
-    ) {
+    fn follow(&self, session: &Session, asked: Asked<'_>, depth: usize, suspects: &mut BTreeSet<Suspect>) {
         let t = &session.translation;
+        let gateway = &self.site.gateways[session.gateway.0 as usize];
         let Some(inside) = t.inside else {
-            if t.role == Role::Client {
-                // It spoke for itself: its own address is where the way ends.
+            let sent_on = session.request.as_ref().is_some_and(|request| !request.tries.is_empty());
+            if t.role == Role::Client || sent_on {
+                // It spoke for itself: its own address is where the way ends. So it is where a
+                // balancer's log only names the server.
                 suspects.insert(Suspect::Masked(shown(asked.realm, asked.outside, asked.protocol)));
                 return;
             }
@@ -177,7 +197,7 @@ impl<'a> Oracle<'a> {
     ) {
         let place = shown(realm, inside, asked.protocol);
         // A log that carries an echo's id tells more than the alert did: the next gateway is asked for it.
-        let next = Asked { realm, outside: inside, remote, ..asked };
+        let next = Asked { realm, outside: inside, remote, opened: false, ..asked };
         let mut behind = BTreeSet::new();
         let masked = depth > 0 && self.ask(next, depth - 1, &mut behind);
         if behind.is_empty() {

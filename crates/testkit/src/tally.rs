@@ -2,7 +2,7 @@
 
 use crate::{
     oracle::Verdict,
-    world::{Temper, Truth, World},
+    world::{Carried, Temper, Truth, World},
 };
 use std::{collections::BTreeMap, fmt};
 use unmasq_model::trace::EndTrace;
@@ -45,14 +45,40 @@ impl Tally {
             }
         }
         self.many("entry that another host's follows", reused);
+        if let Some(balancers) = &world.balancers {
+            self.one("world with balancers".to_owned());
+            self.many("balancer: connection", balancers.connections.len());
+            let exchanges = || balancers.connections.iter().flat_map(|c| &c.exchanges);
+            self.many("balancer: request", exchanges().count());
+            self.many(
+                "balancer: request that was tried again",
+                exchanges().filter(|e| e.tries.len() > 1).count(),
+            );
+            self.many(
+                "balancer: request that it answered itself",
+                exchanges().filter(|e| e.tries.is_empty()).count(),
+            );
+            self.many("balancer: record", balancers.lines.iter().map(Vec::len).sum());
+        }
     }
 
     /// Counts one end of one alert.
-    pub(crate) fn end(&mut self, world: &World, end: &EndTrace, verdict: &Verdict, truth: &Truth) {
+    pub(crate) fn end(
+        &mut self,
+        world: &World,
+        end: &EndTrace,
+        verdict: &Verdict,
+        (truth, carried): (&Truth, Option<&Carried>),
+    ) {
+        if let Some(carried) = carried.filter(|_| *truth != Truth::Unmasked) {
+            self.carried(world, end, verdict, carried);
+        }
         let truth = match truth {
             Truth::Unmasked => "unmasked",
             Truth::Behind(chain) if chain.len() > 1 => "behind several gateways",
             Truth::Behind(_) => "behind one gateway",
+            Truth::Among { chains, .. } if chains.len() > 1 => "one of several backends of a connection",
+            Truth::Among { .. } => "the one backend of a connection",
             Truth::Gateway => "the gateway itself",
             Truth::Nobody => "nobody",
         };
@@ -72,6 +98,27 @@ impl Tally {
         }
         let decided = if verdict.decided().is_some() { "decidable" } else { "undecidable" };
         self.one(format!("oracle: {decided} ({complete} logs)"));
+    }
+
+    /// Counts one end of one alert about what a balancer carried.
+    fn carried(&mut self, world: &World, end: &EndTrace, verdict: &Verdict, carried: &Carried) {
+        let about = if carried.shows { "request" } else { "connection" };
+        let status = end.status();
+        let masked = end.masked();
+        let certainty = masked.and_then(|masked| masked.certainty);
+        let certainty = certainty.map_or(String::new(), |certainty| format!(", {certainty}"));
+        let reason = masked.and_then(|masked| masked.reason);
+        let reason = reason.map_or(String::new(), |reason| format!(", {reason}"));
+        self.one(format!("balancer: {about}: {status}{certainty}{reason}"));
+        let decided = if verdict.decided().is_some() { "decidable" } else { "undecidable" };
+        let complete = if world.plan.temper == Temper::Complete { "complete" } else { "other" };
+        self.one(format!("balancer: {about}: {decided} ({complete} logs)"));
+        if masked.is_some_and(|masked| !masked.attempts.is_empty()) {
+            self.one(format!("balancer: {about}: answer with attempts"));
+        }
+        if masked.is_some_and(|masked| masked.hops.len() > 1) {
+            self.one(format!("balancer: {about}: answer through two gateways"));
+        }
     }
 
     fn one(&mut self, what: String) {

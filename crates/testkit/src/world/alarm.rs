@@ -6,8 +6,10 @@ use super::{
     traffic::{History, Passage, Truth},
 };
 use crate::rng::Rng;
-use std::sync::Arc;
-use unmasq_model::{Alert, AlertClass, AlertId, Context, End, Endpoint, PerEnd, Protocol, Realm, Span};
+use std::{collections::BTreeSet, sync::Arc};
+use unmasq_model::{
+    Alert, AlertClass, AlertId, Context, End, Endpoint, PerEnd, Protocol, Realm, Span, trace::Place,
+};
 
 /// An alert, and what nobody but the world knows about it.
 #[derive(Clone, Debug)]
@@ -18,6 +20,20 @@ pub struct Staged {
     pub at: Us,
     /// Who truly was at either end.
     pub truth: PerEnd<Truth>,
+    /// What a balancer carried of it, if one did.
+    pub carried: Option<Carried>,
+}
+
+/// What nobody but the world knows of an alert about something that a balancer carried.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// Everybody who received the request; if the alert shows none, any request of the connection.
+    pub received: BTreeSet<Place>,
+    /// Whether the alert shows a request.
+    pub shows: bool,
+    /// Whether something of it was sent on that a complete log shows. No access log has a connection
+    /// that stayed silent.
+    pub on_record: bool,
 }
 
 /// At most this many alerts in one world.
@@ -52,7 +68,7 @@ fn raise(plan: &Plan, place: usize, passage: Passage, rng: &mut Rng) -> Staged {
         class: AlertClass::Attack,
         context: Context::default(),
     };
-    Staged { alert, at: passage.at, truth: passage.truth }
+    Staged { alert, at: passage.at, truth: passage.truth, carried: None }
 }
 
 /// A packet with one of our shared addresses on it that none of our gateways ever translated.

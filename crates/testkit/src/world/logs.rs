@@ -45,7 +45,8 @@ pub(super) fn draw(plan: &mut Plan, rng: &mut Rng) -> Vec<LogPlan> {
     logs
 }
 
-fn draw_one(plan: &Plan, place: usize, rng: &mut Rng) -> LogPlan {
+/// One log of the gateway at `place`.
+pub(super) fn draw_one(plan: &Plan, place: usize, rng: &mut Rng) -> LogPlan {
     let gateway = &plan.gateways[place];
     let style = match rng.below(20) {
         0..12 => Style::Events(rng.pick(&[Detail::Stamps, Detail::Delta, Detail::Bare])),

@@ -2,13 +2,18 @@
 //! the alerts that somebody must answer with nothing but those logs.
 
 mod alarm;
+mod balance;
 mod exporter;
 mod logs;
 mod nat;
 mod plan;
 mod traffic;
 
-pub use alarm::Staged;
+pub use alarm::{Carried, Staged};
+pub use balance::{
+    AccessLog, Balancer, Balancers, BalancersPlan, Called, Client, Connection, Exchange, ListenerPlan,
+    Target, Tried, Words,
+};
 pub use exporter::{Detail, Edge, Line, LogPlan, Style, stamp};
 pub use logs::DrawnLog;
 pub use nat::{Entry, Kind, Nat};
@@ -33,7 +38,10 @@ pub struct World {
     pub logs: Vec<DrawnLog>,
     /// Each log's records, in order of arrival.
     pub lines: Vec<Vec<Line>>,
-    /// The alerts, in order of time.
+    /// The balancers, in about half of all worlds; the NAT before some of their clients stands last among
+    /// the gateways, and its log last among the logs.
+    pub balancers: Option<Balancers>,
+    /// The alerts: about what NATs translated, then about what balancers carried, each in order of time.
     pub alerts: Vec<Staged>,
     sensor_realm: Realm,
 }
@@ -55,6 +63,9 @@ pub enum Order {
     /// As this seed mixes them.
     Mixed(u64),
 }
+
+/// What sets the balancers' stream of draws apart from that of the rest.
+const OF_BALANCERS: u64 = 0x62_616c_616e_6365;
 
 impl World {
     /// The world of a seed.
@@ -80,7 +91,27 @@ impl World {
             false => Realm::default_realm(),
         };
         let alerts = alarm::draw(&plan, &history, &sensor_realm, &mut rng.fork());
-        Self { seed, plan, history, logs, lines, alerts, sensor_realm }
+        let mut world = Self { seed, plan, history, logs, lines, balancers: None, alerts, sensor_realm };
+        let mut of_balancers = Rng::new(seed ^ OF_BALANCERS);
+        if of_balancers.chance(50) {
+            world.add_balancers(&mut of_balancers);
+        }
+        world
+    }
+
+    /// Balancers, beside what is there already.
+    fn add_balancers(&mut self, rng: &mut Rng) {
+        let (balancers, nat) = Balancers::run(&self.plan, rng);
+        if let Some((nat, facts)) = nat.zip(balancers.plan.hairpin.clone()) {
+            self.plan.gateways.push(facts);
+            let log = logs::draw_one(&self.plan, self.plan.gateways.len() - 1, rng);
+            let log = DrawnLog::draw(log, &nat, self.plan.temper, balancers.last(), rng);
+            self.lines.push(log.lines(&nat, rng));
+            self.history.nats.push(nat);
+            self.logs.push(log);
+        }
+        self.alerts.extend(balancers.alerts(&self.sensor_realm, self.plan.sensor_error, &mut rng.fork()));
+        self.balancers = Some(balancers);
     }
 
     /// What is known once everything has arrived.
@@ -108,23 +139,60 @@ impl World {
             }
             sessions.extend(assemble(sightings));
         }
+        if let Some(balancers) = &self.balancers {
+            balancers.describe(self.plan.declared, &mut site);
+            for (ix, lines) in balancers.lines.iter().enumerate() {
+                let delivered: Vec<&Line> = lines.iter().filter(|line| line.arrives <= moment).collect();
+                let (log, first) = (LogIx(count(site.logs.len())), self.plan.gateways.len());
+                let gateway = first + balancers.logs[ix].balancer;
+                balancers.describe_log((ix, first), &delivered, moment == Us::MAX, &mut site);
+                site.gateways[gateway].seen.extend(logs::seen(&delivered));
+                let mut sightings = sightings(log, gateway, &delivered);
+                if let Order::Mixed(seed) = order {
+                    Rng::new(seed ^ u64::from(log.0)).shuffle(&mut sightings);
+                }
+                sessions.extend(assemble(sightings));
+            }
+        }
         if let Order::Mixed(seed) = order {
             Rng::new(!seed).shuffle(&mut sessions);
         }
         Knowledge { site, sessions }
     }
 
-    /// A moment in the middle of the deliveries, different for each `draw`.
+    /// Some moments in the middle of the deliveries: two of the NATs' logs, one of the balancers'.
     #[must_use]
-    pub fn moment(&self, draw: u64) -> Us {
-        let mut arrivals: Vec<Us> = self.lines.iter().flatten().map(|line| line.arrives).collect();
-        arrivals.sort_unstable();
-        if arrivals.is_empty() { 0 } else { Rng::new(self.seed ^ draw).pick(&arrivals) }
+    pub fn moments(&self) -> Vec<Us> {
+        let pick = |draw: u64, arrivals: &[Us]| {
+            if arrivals.is_empty() { 0 } else { Rng::new(self.seed ^ draw).pick(arrivals) }
+        };
+        let arrivals = |lines: &[Vec<Line>]| {
+            let mut arrivals: Vec<Us> = lines.iter().flatten().map(|line| line.arrives).collect();
+            arrivals.sort_unstable();
+            arrivals
+        };
+        let of_nats = arrivals(&self.lines[..self.nat_logs()]);
+        let mut moments = vec![pick(0, &of_nats), pick(1, &of_nats)];
+        if let Some(balancers) = &self.balancers {
+            moments.push(pick(2, &arrivals(&balancers.lines)));
+        }
+        moments
+    }
+
+    /// How many of the logs have nothing to do with balancers.
+    #[must_use]
+    pub fn nat_logs(&self) -> usize {
+        let hairpin = self.balancers.as_ref().is_some_and(|balancers| balancers.plan.hairpin.is_some());
+        self.logs.len() - usize::from(hairpin)
     }
 }
 
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
+}
+
 fn sightings(log: LogIx, gateway: usize, delivered: &[&Line]) -> Vec<Sighting> {
-    let gateway = GatewayIx(u32::try_from(gateway).unwrap_or(u32::MAX));
+    let gateway = GatewayIx(count(gateway));
     let numbered = (1..).zip(delivered);
     numbered
         .map(|(number, line)| {

@@ -14,6 +14,14 @@ pub enum Truth {
     Unmasked,
     /// Ours: the inside endpoint behind each gateway crossed, from the outside in.
     Behind(Vec<Place>),
+    /// A balancer carried the connection to several, or to one; the packet was of no request that was
+    /// sent on.
+    Among {
+        /// Whom the connection's requests before and after it went to.
+        chains: Vec<Vec<Place>>,
+        /// Whether it was of a request that the balancer answered itself.
+        refused: bool,
+    },
     /// The gateway itself; nobody is behind it.
     Gateway,
     /// Nobody: the address was forged.

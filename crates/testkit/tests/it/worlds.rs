@@ -2,7 +2,7 @@ use std::num::NonZero;
 use unmasq_testkit::{
     laws::{Checked, check},
     tally::Tally,
-    world::{Entry, World},
+    world::{Connection, Entry, World},
 };
 
 /// Checks the worlds of some seeds, spread over the machine's cores; in order of seed.
@@ -44,6 +44,23 @@ fn a_thousand_small_worlds() {
         "reason: ambiguous, no-ports",
         "oracle: decidable (complete logs)",
         "oracle: undecidable (complete logs)",
+        "truth: one of several backends of a connection",
+        "balancer: request that was tried again",
+        "balancer: request that it answered itself",
+        "balancer: request: decidable (complete logs)",
+        "balancer: request: undecidable (complete logs)",
+        "balancer: request: traced, certain",
+        "balancer: request: traced, likely",
+        "balancer: request: ambiguous, same-request",
+        "balancer: request: answer with attempts",
+        "balancer: request: answer through two gateways",
+        "balancer: connection: decidable (complete logs)",
+        "balancer: connection: undecidable (complete logs)",
+        "balancer: connection: traced, certain",
+        "balancer: connection: traced, likely",
+        "balancer: connection: ambiguous, same-request",
+        "balancer: connection: answer through two gateways",
+        "balancer: connection: untraced, network-layer",
     ] {
         assert!(tally.count(hard) >= 20, "too few worlds have `{hard}`:\n{tally}");
     }
@@ -66,10 +83,28 @@ fn no_translated_tuple_is_ever_held_twice_at_once() {
 }
 
 #[test]
+fn a_client_port_has_one_connection_to_a_listener_at_a_time() {
+    let key = |c: &Connection| (c.balancer, c.listener, c.client);
+    for balancers in (0..300).filter_map(|seed| World::from_seed(seed).balancers) {
+        for (place, connection) in balancers.connections.iter().enumerate() {
+            let others =
+                || balancers.connections[place + 1..].iter().filter(|other| key(other) == key(connection));
+            let apart =
+                |other: &Connection| connection.closed < other.opened || other.closed < connection.opened;
+            assert!(others().all(apart), "{connection:?}");
+            assert!(
+                connection.exchanges.iter().all(|e| connection.opened < e.start && e.end < connection.closed)
+            );
+        }
+    }
+}
+
+#[test]
 fn seeds_that_once_broke_a_law_stay_mended() {
-    const SEEDS: [u64; 23] = [
+    const SEEDS: [u64; 38] = [
         1_019, 1_099, 1_112, 2_577, 2_670, 2_697, 2_749, 2_835, 3_349, 3_922, 4_924, 5_394, 7_459, 9_681,
-        14_253, 18_720, 20_490, 23_096, 24_798, 27_315, 32_377, 41_636, 57_879,
+        14_253, 18_720, 20_490, 23_096, 24_798, 27_315, 32_377, 41_636, 57_879, // Balancers.
+        16, 20, 30, 129, 198, 343, 418, 699, 771, 975, 1_330, 1_582, 1_712, 2_502, 3_038,
     ];
     for seed in SEEDS {
         if let Some(broken) = check(seed).broken.first() {
