@@ -38,7 +38,7 @@ pub(crate) fn touching<'k>(leg: &Leg, gateway: GatewayIx, inquiry: &Inquiry<'_, 
     sessions.retain(|session| may_be_for(site, leg, session));
     let (requests, mut connections): (Vec<_>, Vec<_>) =
         stays(site, &sessions).into_iter().partition(|stay| layer(stay) == Some(Layer::Request));
-    let at = leg.request_at();
+    let at = passed(leg);
     connections.retain(|stay| stay.touches(at));
     let mut found = match &leg.shown {
         Some(shown) => alike(shown, at, requests),
@@ -55,7 +55,7 @@ pub(crate) fn told_of(site: &Site, gateway: GatewayIx, leg: &Leg) -> Span {
     if facts.kind != GatewayKind::Balancer {
         return leg.at;
     }
-    let at = leg.request_at();
+    let at = passed(leg);
     let may_carry_requests = listeners(site, gateway, leg).is_none_or(|mut there| there.any(|l| l.requests));
     if leg.shown.is_none() && may_carry_requests { at.widened(IDLE) } else { at }
 }
@@ -86,6 +86,11 @@ pub(crate) fn request<'k>(stay: &Stay<'k>) -> Option<&'k Request> {
 
 fn layer(stay: &Stay<'_>) -> Option<Layer> {
     request(stay).map(|request| request.layer)
+}
+
+/// When the packets that an alert speaks of may have passed, a request's before it among them.
+pub(crate) fn passed(leg: &Leg) -> Span {
+    Span::between(leg.at.from().minus(leg.request_lag), leg.at.to())
 }
 
 /// Whether it may have been sent to `leg`'s endpoint. An address that the gateway is not known to have

@@ -38,13 +38,6 @@ pub(crate) struct Leg {
     pub(crate) shown: Option<HttpContext>,
 }
 
-impl Leg {
-    /// When the packets of the request that it is about may have passed.
-    pub(crate) fn request_at(&self) -> Span {
-        Span::between(self.at.from().minus(self.request_lag), self.at.to())
-    }
-}
-
 /// What became of one crossing.
 pub(crate) enum Crossing<'k> {
     /// The address is not shared here.
@@ -234,7 +227,7 @@ fn certainty<'k>(
     alone: bool,
     settled: bool,
 ) -> impl Fn(&Candidate<'_>) -> Certainty + use<'k> {
-    let (at, request_at) = (leg.at, leg.request_at());
+    let at = leg.at;
     let only_translator = site.declared && translators.iter().all(|t| t.gateway == translators[0].gateway);
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
@@ -242,12 +235,11 @@ fn certainty<'k>(
     let all_arrived =
         translators.iter().all(|t| shows_all(site, t.gateway, told_of(t.gateway), only_translator));
     let all_arrived = site.declared && all_arrived;
-    let names = translators.to_vec();
+    let (names, passed) = (translators.to_vec(), balance::passed(leg));
     move |candidate| {
         let full_key = full_key && candidate.has_full_key(site, &names) && candidate.agrees_on_tries();
         let carried = site.gateway(candidate.gateway).kind == GatewayKind::Balancer;
-        let passed = if carried { request_at } else { at };
-        let proven = full_key && only_translator && candidate.is_proven(passed);
+        let proven = full_key && only_translator && candidate.is_proven(if carried { passed } else { at });
         // Without the full key even a complete log can hide another: one that began before it did.
         let nothing_missing = full_key && alone && all_arrived && !candidate.is_bridged(at);
         match (proven || nothing_missing, settled || candidate.is_bridged(at)) {

@@ -76,6 +76,8 @@ struct Asked<'a> {
     outside: Endpoint,
     remote: Option<Endpoint>,
     at: Span,
+    /// How long before `at` a request may have been sent.
+    lag: Duration,
     /// Whether it is said that this end opened the flow.
     opened: bool,
     /// The request, where the alert shows one.
@@ -98,6 +100,7 @@ impl<'a> Oracle<'a> {
             outside: alert.ends[end],
             remote: Some(alert.ends[end.other()]),
             at: alert.at,
+            lag: alert.request_lag,
             opened: alert.opened_by == Some(end),
             shown: alert.context.http.as_ref().filter(|http| http.shows_a_request()),
         };

@@ -6,12 +6,8 @@
 
 use super::{Asked, Oracle, ports_agree};
 use std::time::Duration;
-use unmasq_model::{
-    Gateway, GatewayIx, GatewayKind, HttpContext, Layer, LogTime, Ports, Request, Session, Span,
-};
+use unmasq_model::{Gateway, GatewayIx, GatewayKind, HttpContext, Layer, Ports, Request, Session, Span};
 
-/// How long after its request an alert may be written.
-const LAG: Duration = Duration::from_millis(1_200);
 /// How long no balancer keeps a connection on which nothing happens.
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -19,7 +15,7 @@ impl<'a> Oracle<'a> {
     /// What one balancer carried that `asked` may be about.
     pub(super) fn carried(&self, ix: GatewayIx, asked: Asked<'_>) -> Vec<&'a Session> {
         let gateway = &self.site.gateways[ix.0 as usize];
-        let when = Span::between(asked.at.from().minus(LAG), asked.at.to());
+        let when = Span::between(asked.at.from().minus(asked.lag), asked.at.to());
         let of_client: Vec<&Session> = self
             .sessions
             .iter()
@@ -66,22 +62,27 @@ impl<'a> Oracle<'a> {
     ) -> Vec<&'a Session> {
         let around = asked.at.widened(self.site.widest_clock_bound()).widened(IDLE);
         let near: Vec<&Session> = requests.iter().copied().filter(|s| s.reach().touches(around)).collect();
-        let possible = |session: &&Session| {
-            let others = near.iter().filter(|other| are_in_turn(session, other, gateway));
-            // A connection is closed before the next on its port is opened.
-            let mut others = others.map(|other| {
-                let bound = self.bound(session);
-                if on(session, &near).all(|own| on(other, &near).all(|o| precedes(own, o))) {
-                    other.start.to().plus(bound) < when.from()
-                } else if on(session, &near).all(|own| on(other, &near).all(|o| precedes(o, own))) {
-                    when.to() < other.end.from().minus(bound)
-                } else {
-                    false
-                }
-            });
-            !others.any(|excluded| excluded)
+        // From the first to the last sign of each one's connection, by the log's own clock.
+        let told = |session: &Session| {
+            let same = near.iter().filter(|other| on_one_connection(session, other));
+            same.fold(session.reach(), |told, other| told.hull(other.reach()))
         };
-        let mut found: Vec<&Session> = near.iter().copied().filter(possible).collect();
+        let told: Vec<Span> = near.iter().map(|session| told(session)).collect();
+        // A connection is closed before the next on its port is opened.
+        let possible = |place: usize| {
+            let (session, own) = (near[place], told[place]);
+            let bound = self.bound(session);
+            let mut others = near.iter().zip(&told).filter(|(other, _)| are_in_turn(session, other, gateway));
+            !others.any(|(other, of_other)| {
+                if own.to() <= of_other.from() {
+                    other.start.to().plus(bound) < when.from()
+                } else {
+                    of_other.to() <= own.from() && when.to() < other.end.from().minus(bound)
+                }
+            })
+        };
+        let mut found: Vec<&Session> =
+            (0..near.len()).filter(|&place| possible(place)).map(|place| near[place]).collect();
         // What the balancer answered itself hides nobody who received another request.
         if found.iter().any(|s| !request(s).tries.is_empty()) {
             found.retain(|s| !request(s).tries.is_empty());
@@ -133,15 +134,15 @@ fn listened(session: &Session, gateway: &Gateway, asked: Asked<'_>) -> bool {
 
 /// Whether a request may be the one that an alert shows: nothing that both tell differs.
 fn agrees(request: &Request, shown: &HttpContext) -> bool {
-    fn same<T: PartialEq>(told: Option<T>, shown: Option<T>) -> bool {
+    fn same<T: PartialEq + ?Sized>(told: Option<&T>, shown: Option<&T>) -> bool {
         told.is_none() || shown.is_none() || told == shown
     }
     let name = |host: &str| host.split(':').next().unwrap_or_default().to_lowercase();
-    same(request.host.as_deref().map(name), shown.host.as_deref().map(name))
+    same(request.host.as_deref().map(name).as_deref(), shown.host.as_deref().map(name).as_deref())
         && same(request.method.as_deref(), shown.method.as_deref())
         && same(request.path.as_deref(), shown.url.as_deref())
         && same(request.agent.as_deref(), shown.agent.as_deref())
-        && same(request.status, shown.status)
+        && same(request.status.as_ref(), shown.status.as_ref())
 }
 
 /// Of requests that agree, those with the number that is shown; all, if none has it.
@@ -172,18 +173,11 @@ fn are_in_turn(one: &Session, other: &Session, gateway: &Gateway) -> bool {
         && (a.outside.ip.is_some() || gateway.addresses.len() == 1)
 }
 
-/// The requests of one's connection among these.
-fn on<'s, 'a: 's>(session: &'s Session, among: &'s [&'a Session]) -> impl Iterator<Item = &'a Session> + 's {
-    among.iter().copied().filter(move |other| {
-        request(other).connection == request(session).connection
-            && other.translation.remote == session.translation.remote
-            && other.translation.outside == session.translation.outside
-            && !is_claimed(other)
-            && other.evidence.first().map(|e| e.log) == session.evidence.first().map(|e| e.log)
-    })
-}
-
-/// Whether one was over when the other began, by the log's own clock.
-fn precedes(one: &Session, other: &Session) -> bool {
-    one.end.to() != LogTime::FOREVER && one.end.to() <= other.start.from()
+/// Whether two requests were on one connection, by the balancer's own numbers.
+fn on_one_connection(one: &Session, other: &Session) -> bool {
+    let log = |s: &Session| s.evidence.first().map(|evidence| evidence.log);
+    let (a, b) = (&one.translation, &other.translation);
+    request(one).connection == request(other).connection
+        && (log(one), a.remote, a.outside) == (log(other), b.remote, b.outside)
+        && is_claimed(one) == is_claimed(other)
 }

@@ -28,6 +28,8 @@ pub struct AccessLog {
     pub resolution: Us,
     /// Whether a line tells when its request began.
     pub tells_start: bool,
+    /// If not: how long what it tells of may have lasted, at most.
+    pub longest: Us,
     /// What its clock adds to true time.
     pub offset: Us,
     /// How far its clock may be from the sensor's, as declared.
@@ -96,6 +98,7 @@ impl AccessLog {
         let bounded = rng.between(-within, within);
         let transit = rng.pick(&[0, SECOND, 30 * SECOND]);
         let lasted = connections.iter().filter(|c| c.balancer == balancer).map(|c| c.closed - c.opened);
+        let longest = lasted.max().unwrap_or(0) + SECOND;
         let (since, until) = match temper {
             Temper::Cut if rng.chance(50) => (rng.between(0, horizon / 2), FOREVER / 4),
             Temper::Lossy if rng.chance(30) => {
@@ -107,6 +110,7 @@ impl AccessLog {
             balancer,
             resolution: rng.pick(&[MS, MS, SECOND]),
             tells_start: rng.chance(90),
+            longest,
             offset: if temper == Temper::BeyondBounds { beyond } else { bounded },
             clock_bound,
             loss: if lossy { rng.pick(&[0, 5, 20, 40]) } else { 0 },
@@ -131,7 +135,7 @@ impl AccessLog {
             since,
             until,
             complete: matches!(temper, Temper::Complete | Temper::Cut),
-            delay: lasted.max().unwrap_or(0) + transit + 2 * SECOND,
+            delay: longest + transit + 2 * SECOND,
         };
         (!(lossy && rng.chance(5))).then_some(log)
     }
@@ -238,7 +242,8 @@ impl AccessLog {
             inside_remote: last.and_then(|tried| tried.from),
         };
         let (began, ended) = (self.stamped(start), self.stamped(end));
-        let began = if self.tells_start { began } else { Span::between(LogTime::BEGINNING, ended.to()) };
+        let unknown = Span::between(self.stamped(end - self.longest).from(), ended.to());
+        let began = if self.tells_start { began } else { unknown };
         // One client port has one connection to a listener at a time; of requests it may have several.
         let whole = request.layer == Layer::Connection && remote.port.is_some();
         let proven = Span::new(began.to(), ended.from()).ok().filter(|_| whole);

@@ -15,7 +15,7 @@ use crate::{
         traffic::Truth,
     },
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, End, Endpoint, HttpContext, PerEnd, Protocol, Realm, Span,
     trace::Place,
@@ -23,9 +23,8 @@ use unmasq_model::{
 
 /// At most this many alerts about balancers in one world.
 const ALERTS_MAX: usize = 14;
-/// How long after a packet of a request an alert about it may be written, at most.
-const LAG: Us = 1_200 * MS;
-const REQUEST_LAG: std::time::Duration = std::time::Duration::from_millis(1_200);
+/// How long after a packet of a request an alert about it may be written, as the detector is known to do.
+const LAG: Duration = Duration::from_millis(1_200);
 
 /// A packet that a detector saw.
 struct Packet<'a> {
@@ -111,7 +110,7 @@ fn raise(
     let Packet { at, connection, exchange, back } = *packet;
     let balancer = &plan.balancers[connection.balancer];
     let heard = at + rng.between(-sensor_error, sensor_error);
-    let lag = rng.pick(&[0, 0, MS, 500 * MS, LAG]);
+    let lag = rng.pick(&[0, 0, MS, 500 * MS, 1_200 * MS]);
     let said = heard + rng.between(0, lag);
     let alone = looked_into(connection, connections).windows(2).all(|pair| pair[0].end < pair[1].start);
     // Requests that overlap travel in frames that a detector does not understand.
@@ -130,10 +129,10 @@ fn raise(
         PerEnd { src: of_client, dest: of_called }
     };
     let alert = Alert {
-        request_lag: REQUEST_LAG,
         id: AlertId(Arc::from("")),
         realm: balancer.outside_realm.clone(),
         at: Span::between(stamp(if hidden { said } else { said - lag }, 0), stamp(said, 0)),
+        request_lag: if hidden || rng.chance(50) { LAG } else { Duration::ZERO },
         protocol: Protocol::TCP,
         ends,
         opened_by: Some(if back { End::Dest } else { End::Src }).filter(|_| rng.chance(40)),
@@ -227,10 +226,10 @@ fn scan(plan: &BalancersPlan, connection: &Connection, sensor_error: Us, rng: &m
     let at = rng.between(0, plan.horizon);
     let said = at + rng.between(-sensor_error, sensor_error);
     let alert = Alert {
-        request_lag: REQUEST_LAG,
         id: AlertId(Arc::from("")),
         realm: plan.balancers[0].outside_realm.clone(),
         at: Span::between(stamp(said, 0), stamp(said + SECOND, 0)),
+        request_lag: LAG,
         protocol: Protocol::TCP,
         ends: PerEnd {
             src: Endpoint { ip: [192, 0, 2, 66].into(), ..connection.client },
