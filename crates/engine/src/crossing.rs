@@ -2,6 +2,7 @@
 
 use crate::{
     absence::{self, Absence},
+    agree,
     balance::{self, Shown},
     known::Inquiry,
     stay::{Stay, stays},
@@ -79,8 +80,7 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
             GatewayKind::Balancer => balance::touching(leg, translator.gateway, inquiry),
             GatewayKind::Nat | GatewayKind::Node => {
                 let asked = question(site, leg, translator.gateway, Some(translator.logged_as));
-                let stays = touching(site, leg, &inquiry.sessions(asked)?);
-                Some(Shown { stays, unsure: false })
+                Some(translated(site, leg, &inquiry.sessions(asked)?))
             }
         })
         .collect();
@@ -115,6 +115,19 @@ pub(crate) fn question(
         outside: (outside, leg.ours.port),
         remote: leg.remote,
         during: site.asked_about(gateway, leg.at),
+    }
+}
+
+/// What one gateway translated that `leg` may be about. What only one log's word against another's
+/// leaves is never sure.
+fn translated<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
+    let all = stays(site, sessions);
+    let there = || all.iter().filter(|stay| stay.touches(leg.at));
+    let left: Vec<Stay<'k>> =
+        there().filter(|stay| !agree::ruled_out(site, stay, &all, leg.at)).cloned().collect();
+    match left.len() {
+        0 => Shown { stays: there().cloned().collect(), unsure: false },
+        few => Shown { stays: left, unsure: few < there().count() },
     }
 }
 

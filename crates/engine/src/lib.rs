@@ -10,7 +10,8 @@
 //! 2. `way`: gateway after gateway, until an address is not shared any more.
 //! 3. `crossing`: one gateway: who may have translated, which insides remain, how sure that is.
 //! 4. `balance`: which of the requests that a balancer carried the alert may be about.
-//! 5. `stay`: sessions on the sensor's clock: bounded ends, several logs as one, windows joined.
+//! 5. `stay`: sessions on the sensor's clock: bounded ends, windows joined; `agree`: what one log of a
+//!    gateway rules out of another.
 //! 6. `absence`: why nothing was found.
 //! 7. `identity` and `process`: who held the inside address, whose socket it was.
 //!
@@ -18,6 +19,7 @@
 //! Invariant: the same alert and the same knowledge give the same trace, byte for byte.
 
 mod absence;
+mod agree;
 mod balance;
 mod crossing;
 mod end;

@@ -210,6 +210,10 @@ impl Site {
     /// The clock bound where nobody says another.
     pub const CLOCK_BOUND: Duration = Duration::from_millis(500);
 
+    /// How much later than another one log may tell of an end: two minutes for the kernel's collector,
+    /// and one for what it leaves open.
+    const LATE_END: Duration = Duration::from_secs(180);
+
     /// A site of which nobody told us anything: one realm, gateways as their logs name them.
     #[must_use]
     pub fn undeclared() -> Self {
@@ -275,12 +279,14 @@ impl Site {
         self.logs.iter().map(|log| log.clock_bound).fold(self.clock_bound, Duration::max)
     }
 
-    /// The span to ask a gateway about `at`: widely enough for every clock bound, and for the records on
-    /// either side of a silence that a live session may keep.
+    /// The span to ask a gateway about `at`: widely enough for every clock bound, for the records on
+    /// either side of a silence that a live session may keep, and, where it has several logs, for what
+    /// one of them knows to be over while another still waits for the end.
     #[must_use]
     pub fn asked_about(&self, gateway: GatewayIx, at: Span) -> Span {
         let idle = self.logs_of(gateway).filter_map(|log| log.idle_timeout).max().unwrap_or_default();
-        at.widened(self.widest_clock_bound()).widened(idle)
+        let several = if self.gateway(gateway).logs.len() > 1 { Self::LATE_END } else { Duration::ZERO };
+        at.widened(self.widest_clock_bound()).widened(idle.max(several))
     }
 
     /// Whether every record of this gateway about `at` should have arrived. A gateway without a log has
