@@ -111,8 +111,9 @@ impl LogFacts {
 impl LogPlan {
     /// A decoder for one of its files.
     pub(crate) fn decoder(&self, file: &Location) -> Result<Box<dyn Decoder>, NodeError> {
-        let LogFacts { zone, layout, taken, names, .. } = self.facts.clone();
-        let hints = Hints { zone, layout, taken, written: last_written(file), names };
+        let LogFacts { zone, layout, taken, names, since, .. } = self.facts.clone();
+        // A file is not older than its log, whatever a copy made of its time.
+        let hints = Hints { zone, layout, taken, written: last_written(file).max(since), names };
         self.format.decoder(&hints).map_err(|why| NodeError::BadLayout { file: file.to_string(), why })
     }
 }

@@ -117,7 +117,9 @@ impl<'a> Life<'a> {
         let idle = protocol == Some(Protocol::TCP) && matches!(last.state, Some("TIME_WAIT" | "CLOSE"));
         let same_state = destroy.state.is_none() || destroy.state == last.state;
         let time_left = destroy.timeout.is_some_and(|left| !left.is_zero());
-        let timed_out = released.to() >= self.seen.to().plus(timeout);
+        // A coarse line may come later than it says: a kill just before the time-out would look like it.
+        let open = if released.to() == destroy.at { last.lag } else { Duration::ZERO };
+        let timed_out = released.to() >= self.seen.to().plus(timeout).plus(open);
         (idle && same_state && !time_left && timed_out).then_some(timeout)
     }
 
@@ -130,7 +132,7 @@ impl<'a> Life<'a> {
         let destroy = self.destroy?;
         match (believable(destroy), destroy.stopped, destroy.lasted, self.new) {
             (Some(started), stopped, lasted, _) => {
-                let lived = lasted.map(|lasted| started.from().plus(lasted));
+                let lived = lasted.map(|lasted| started.to().plus(lasted).minus(CUT_OFF));
                 Span::new(started.to(), stopped.map(Span::from).or(lived)?.min(destroy.at)).ok()
             }
             (None, _, Some(lasted), Some(new)) => Span::new(
@@ -157,12 +159,13 @@ fn start(moments: &[Moment], new: Option<&Event>, destroy: Option<&Event>) -> Sp
     }
 }
 
-/// When the packet passed that made an entry of which the first line tells. A coarse line is bounded by
-/// what its `DESTROY` says, if that is finer and agrees.
+/// When the packet passed that made an entry of which the first line tells; bounded by what its
+/// `DESTROY` says, if that is finer and agrees.
 fn first_packet(new: &Event, destroy: Option<&Event>) -> Span {
     let told = happened(new);
-    let started = destroy.filter(|_| new.lag >= CUT_OFF).and_then(believable);
-    started.and_then(|started| started.intersection(told)).unwrap_or(told)
+    let length = |span: Span| span.to().as_unix_us().saturating_sub(span.from().as_unix_us());
+    let finer = destroy.and_then(believable).filter(|started| length(*started) < length(told));
+    finer.and_then(|started| started.intersection(told)).unwrap_or(told)
 }
 
 /// When the packet passed of which this line tells.

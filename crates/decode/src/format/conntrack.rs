@@ -21,15 +21,20 @@
 //! is surer than its name (`unknown 47`); `[start=…]` and `[stop=…]` are local, whole seconds. See
 //! <https://conntrack-tools.netfilter.org/manual.html>.
 
-mod clock;
+pub(super) mod clock;
+mod dump;
+pub(super) mod entry;
 mod line;
+mod xml;
 
 use super::{Definition, FormatTraits};
-use crate::{Decoder, Event, EventKind, Fact, Record, Unreadable};
+use crate::{Decoder, Event, Fact, Record, Unreadable};
+pub(super) use clock::{DESTROY_LAG, EVENT_LAG};
+pub(super) use dump::DUMP;
 use jiff::tz::TimeZone;
 use line::Line;
-use std::time::Duration;
-use unmasq_model::{Endpoint, Role, Translation};
+use unmasq_model::Span;
+pub(super) use xml::XML;
 
 /// Each line says by itself whether it carries kernel times, so both ways of asking for it are one
 /// format. The kernel's log is complete unless its socket overflowed.
@@ -39,14 +44,6 @@ pub(super) const TEXT: Definition = Definition {
     traits: FormatTraits::NAT,
     decoder: |hints| Ok(Box::new(ConntrackText::new(hints.zone.clone()))),
 };
-
-/// A `NEW` line's time is up to 25 ms after the packet that made the entry (99 of 100 within 3 ms):
-/// the event crosses a socket and a scheduler before it gets its time. The same holds for `UPDATE`.
-pub(super) const EVENT_LAG: Duration = Duration::from_millis(25);
-
-/// A `DESTROY` line comes when the kernel's collector passes by, not when the entry timed out: seen
-/// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
-pub(super) const DESTROY_LAG: Duration = Duration::from_secs(120);
 
 /// Reads `conntrack -E` lines.
 struct ConntrackText {
@@ -69,63 +66,23 @@ impl ConntrackText {
 
 impl Decoder for ConntrackText {
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
-        let line = Line::parse(frame)?;
+        let Line { at, kind, body } = Line::parse(frame)?;
         let local = |text: Option<&str>| text.map(|text| clock::local(text, self.zone.as_ref())).transpose();
         let event = Event {
-            kind: line.kind,
-            at: line.at,
-            lag: if line.kind == EventKind::Destroy { DESTROY_LAG } else { EVENT_LAG },
-            entry: line.entry,
-            timeout: line.timeout,
-            state: line.state,
-            lasted: line.lasted,
-            started: local(line.started)?,
-            stopped: local(line.stopped)?,
+            entry: body.id,
+            timeout: body.timeout,
+            state: body.state,
+            lasted: body.lasted,
+            started: local(body.started)?,
+            stopped: local(body.stopped)?,
+            ..Event::new(kind, Span::at(at), clock::lag(kind))
         };
-        if std::mem::replace(&mut self.ids, line.entry.is_some()) && line.entry.is_none() {
+        if std::mem::replace(&mut self.ids, body.id.is_some()) && body.id.is_none() {
             return Err(CUT_BEFORE_ID);
         }
-        let record = |t| Record {
-            gateway: None,
-            inside_realm: None,
-            translation: t,
-            request: None,
-            fact: Fact::Event(event.clone()),
-        };
-        out.extend(translations(&line).into_iter().flatten().map(record));
+        out.extend(body.entry.records(&Fact::Event(event)));
         Ok(())
     }
-}
-
-/// What the entry says about its client's side and about its server's.
-fn translations(line: &Line<'_>) -> [Option<Translation>; 2] {
-    let (a, b) = (line.original, line.reply);
-    let protocol = Some(line.protocol);
-    let client = (b.dst_or_id() != a.src_or_id()).then(|| Translation {
-        protocol,
-        role: Role::Client,
-        outside: b.dst_or_id().into(),
-        remote: Some(b.src),
-        inside: Some(a.src_or_id()),
-        inside_remote: Some(a.dst),
-    });
-    // An ICMP id belongs to who asked, so a reply by another id is no other server.
-    let server = (b.src != a.dst).then(|| Translation {
-        protocol,
-        role: Role::Server,
-        outside: a.dst_or_id().into(),
-        remote: Some(a.src),
-        inside: Some(b.src_or_id()),
-        inside_remote: Some(b.dst),
-    });
-    if client.is_some() || server.is_some() {
-        return [client, server];
-    }
-    let itself = |role, outside: Endpoint, remote| {
-        let (outside, remote) = (outside.into(), Some(remote));
-        Some(Translation { protocol, role, outside, remote, inside: None, inside_remote: None })
-    };
-    [itself(Role::Client, a.src_or_id(), a.dst), itself(Role::Server, a.dst_or_id(), a.src)]
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn percent_of_lines(format: Format, sample: &[u8]) -> u8 {
     // Any zone and any year will do: what a time says is not the question.
     // The end of a leap year has every day behind it.
     let written = LogTime::from_unix_seconds(1_735_689_599);
-    let hints = Hints { zone: Some(TimeZone::UTC), written, ..Hints::default() };
+    let hints = Hints { zone: Some(TimeZone::UTC), taken: written, written, ..Hints::default() };
     let Ok(mut decoder) = format.decoder(&hints) else { return 0 };
     let mut records = Vec::new();
     let (mut read, mut all) = (0_usize, 0_usize);

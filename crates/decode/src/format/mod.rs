@@ -25,6 +25,7 @@ mod panos_traffic;
 mod rows;
 mod squid;
 mod traefik;
+mod ulogd;
 mod wrapped;
 
 pub use detect::detect;
@@ -74,8 +75,12 @@ formats! {
     AwsNlb = aws_nlb::TEXT,
     /// Cisco ASA's and FTD's syslog messages about connections and translations.
     CiscoAsa = cisco_asa::SYSLOG,
+    /// A dump of the kernel's table, as `conntrack -L` or `/proc/net/nf_conntrack`.
+    ConntrackDump = conntrack::DUMP,
     /// `conntrack -E` event text.
     ConntrackText = conntrack::TEXT,
+    /// `conntrack -E -o xml`.
+    ConntrackXml = conntrack::XML,
     /// Envoy's access log, in its default text, Istio's, or JSON.
     Envoy = envoy::ANY,
     /// F5 BIG-IP large-scale NAT events.
@@ -106,6 +111,10 @@ formats! {
     Squid = squid::TEXT,
     /// Traefik's access log, in JSON or its form of CLF.
     Traefik = traefik::ANY,
+    /// ulogd2's connections as syslog-like text.
+    UlogdEmu = ulogd::EMU,
+    /// ulogd2's connections as JSON lines, by event or by flow.
+    UlogdJson = ulogd::JSON,
 }
 
 /// All that the rest of the program knows of a format; each format's file has one.

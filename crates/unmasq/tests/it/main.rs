@@ -4,6 +4,7 @@ mod alibaba;
 mod complete;
 mod demo;
 mod detectors;
+mod forms;
 mod help;
 mod hostile;
 mod inputs;

@@ -29,7 +29,8 @@ impl Workplace {
 
     /// With the recorded lab in it, each kernel NAT logged in one form.
     pub(crate) fn with_lab() -> Self {
-        const OTHERS: [&str; 1] = ["ipfix-nat"];
+        const OTHERS: [&str; 6] =
+            ["conntrack-xml", "conntrack-dump", "ulogd-json", "ulogd-json-flow", "ulogd-emu", "ipfix-nat"];
         let place = Self::with_whole_lab();
         let mut inventory: Value = serde_json::from_str(&place.read("inventory.json")).unwrap();
         for gateway in inventory["gateways"].as_array_mut().unwrap() {

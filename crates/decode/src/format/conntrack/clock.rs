@@ -1,6 +1,6 @@
 //! The two ways in which an event line writes a time.
 
-use crate::Unreadable;
+use crate::{EventKind, Unreadable};
 use jiff::{
     civil::DateTime,
     tz::{AmbiguousOffset, Offset, TimeZone},
@@ -41,28 +41,37 @@ pub(super) fn stamp(text: &str) -> Result<LogTime, Unreadable> {
 /// # Errors
 /// [`Unreadable::NeedsZone`] without a zone.
 pub(super) fn local(text: &str, zone: Option<&TimeZone>) -> Result<Span, Unreadable> {
-    let civil = civil(text).ok_or(NO_LOCAL_TIME)?;
+    let meant = civil(text).ok_or(NO_LOCAL_TIME)?;
+    second(meant, zone)?.ok_or(NO_LOCAL_TIME)
+}
+
+/// The second that a local time means; `None` if it lies outside 1970 to 9999. Both readings, where
+/// the clocks were put back.
+///
+/// # Errors
+/// [`Unreadable::NeedsZone`] without a zone.
+pub(in crate::format) fn second(
+    meant: DateTime,
+    zone: Option<&TimeZone>,
+) -> Result<Option<Span>, Unreadable> {
     let zone = zone.ok_or(Unreadable::NeedsZone)?;
-    let (one, other) = match zone.to_ambiguous_timestamp(civil).offset() {
+    let (one, other) = match zone.to_ambiguous_timestamp(meant).offset() {
         AmbiguousOffset::Unambiguous { offset } => (offset, offset),
         // No clock shows a time in the gap, unless the zone is wrong; then neither side is surer.
         AmbiguousOffset::Gap { before, after } | AmbiguousOffset::Fold { before, after } => (before, after),
     };
     let second = |offset: Offset| {
-        let from = offset.to_timestamp(civil).ok().and_then(LogTime::from_timestamp)?;
+        let from = offset.to_timestamp(meant).ok().and_then(LogTime::from_timestamp)?;
         Some(Span::between(from, from.plus(REST_OF_SECOND)))
     };
-    second(one).zip(second(other)).map(|(one, other)| one.hull(other)).ok_or(NO_LOCAL_TIME)
+    Ok(second(one).zip(second(other)).map(|(one, other)| one.hull(other)))
 }
 
 fn civil(text: &str) -> Option<DateTime> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut words = text.split_ascii_whitespace();
     // The weekday says nothing that the date does not.
     words.next()?;
-    let month = words.next()?;
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let month = month(words.next()?)?;
     let day = words.next()?.parse().ok()?;
     let mut clock = words.next()?.split(':').map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
@@ -70,5 +79,37 @@ fn civil(text: &str) -> Option<DateTime> {
     if clock.next().is_some() || words.next().is_some() {
         return None;
     }
-    DateTime::new(year, i8::try_from(month).ok()?, day, hour, minute, second, 0).ok()
+    DateTime::new(year, month, day, hour, minute, second, 0).ok()
 }
+
+/// The number of an English month.
+fn month(name: &str) -> Option<i8> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    i8::try_from(MONTHS.iter().position(|month| *month == name)? + 1).ok()
+}
+
+/// When a line may have been written whose time is this second. C's `time()` is behind by up to the
+/// kernel's tick, so the next second may have begun.
+pub(in crate::format) fn ticked(second: Span) -> Span {
+    Span::between(second.from(), second.to().plus(TICK))
+}
+
+/// Of a kernel that ticks a hundred times a second, the fewest in use.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How long after the fact the kernel's listeners hear of it.
+pub(in crate::format) const fn lag(kind: EventKind) -> Duration {
+    match kind {
+        EventKind::New | EventKind::Update => EVENT_LAG,
+        EventKind::Destroy => DESTROY_LAG,
+    }
+}
+
+/// A `NEW` line's time is up to 25 ms after the packet that made the entry (99 of 100 within 3 ms):
+/// the event crosses a socket and a scheduler before it gets its time. The same holds for `UPDATE`.
+pub(in crate::format) const EVENT_LAG: Duration = Duration::from_millis(25);
+
+/// A `DESTROY` line comes when the kernel's collector passes by, not when the entry timed out: seen
+/// up to 51 s late, and the collector visits a quiet table about once a minute. Twice that is safe.
+pub(in crate::format) const DESTROY_LAG: Duration = Duration::from_secs(120);

@@ -1,93 +1,46 @@
-//! One event line, taken apart but not yet understood.
+//! One line of text, of an event or of a dump, taken apart but not yet understood.
 
-use super::clock;
+use super::{
+    clock,
+    entry::{CUT, Entry, Parts, QueryIds, TWICE, address, number, set, state},
+};
 use crate::{EventKind, Unreadable};
-use std::{net::IpAddr, time::Duration};
-use unmasq_model::{Endpoint, LogTime, Protocol};
+use std::time::Duration;
+use unmasq_model::{LogTime, Protocol};
 
 /// What an event line says.
 pub(super) struct Line<'a> {
     pub(super) at: LogTime,
     pub(super) kind: EventKind,
-    pub(super) protocol: Protocol,
+    pub(super) body: Body<'a>,
+}
+
+/// What every line says of its entry, with a time before it or without.
+pub(super) struct Body<'a> {
+    pub(super) entry: Entry,
     pub(super) timeout: Option<Duration>,
     pub(super) state: Option<&'static str>,
-    pub(super) original: Tuple,
-    pub(super) reply: Tuple,
-    pub(super) entry: Option<u64>,
+    pub(super) id: Option<u64>,
     pub(super) lasted: Option<Duration>,
     /// `Sun Nov 22 10:58:07 2026`, as it stands.
     pub(super) started: Option<&'a str>,
     pub(super) stopped: Option<&'a str>,
-}
-
-/// One direction of an entry.
-#[derive(Clone, Copy)]
-pub(super) struct Tuple {
-    pub(super) src: Endpoint,
-    pub(super) dst: Endpoint,
-    /// The ICMP query id.
-    id: Option<u16>,
-}
-
-impl Tuple {
-    /// The source; an ICMP id stands for its port.
-    pub(super) fn src_or_id(self) -> Endpoint {
-        Endpoint { port: self.src.port.or(self.id), ..self.src }
-    }
-
-    /// The destination; an ICMP id stands for its port.
-    pub(super) fn dst_or_id(self) -> Endpoint {
-        Endpoint { port: self.dst.port.or(self.id), ..self.dst }
-    }
+    /// How many hold the entry; a dump writes it after the tuples, an event does not.
+    pub(super) uses: Option<u32>,
 }
 
 const NOT_TEXT: Unreadable = Unreadable::because("not text");
 const NOT_AN_EVENT: Unreadable = Unreadable::because("not a conntrack event line");
-const A_DUMP: Unreadable =
-    Unreadable::because("a line of conntrack -L: a dump has no times; log events with conntrack -E");
+const NOT_AN_ENTRY: Unreadable = Unreadable::because("not an entry as conntrack writes it");
+const A_DUMP: Unreadable = Unreadable::because(
+    "a line of conntrack -L: a dump has no times; read it as conntrack-dump, or log events with conntrack -E",
+);
+const AN_EVENT: Unreadable = Unreadable::because("a line of conntrack -E: read it as conntrack-text");
 const NO_TIME: Unreadable = Unreadable::because("it carries no time; run conntrack with -o timestamp");
-const CUT: Unreadable = Unreadable::because("cut short: one of its two tuples is not whole");
-const TWICE: Unreadable = Unreadable::because("a field stands in it twice, as if two lines had run together");
-const NO_ADDRESS: Unreadable = Unreadable::because("an address in it is none");
-const NO_NUMBER: Unreadable = Unreadable::because("a number in it is none, or is too large");
-const STRANGE: Unreadable = Unreadable::because("a word in it belongs to no conntrack event");
-
-/// The kernel's names of TCP, SCTP and DCCP states; see [`state`].
-const STATES: [&str; 29] = [
-    "NONE",
-    "SYN_SENT",
-    "SYN_RECV",
-    "ESTABLISHED",
-    "FIN_WAIT",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "TIME_WAIT",
-    "CLOSE",
-    "SYN_SENT2",
-    "LISTEN",
-    "CLOSED",
-    "COOKIE_WAIT",
-    "COOKIE_ECHOED",
-    "SHUTDOWN_SENT",
-    "SHUTDOWN_RECD",
-    "SHUTDOWN_ACK_SENT",
-    "HEARTBEAT_SENT",
-    "HEARTBEAT_ACKED",
-    "REQUEST",
-    "RESPOND",
-    "PARTOPEN",
-    "OPEN",
-    "CLOSEREQ",
-    "CLOSING",
-    "TIMEWAIT",
-    "IGNORE",
-    "INVALID",
-    "MAX",
-];
+const STRANGE: Unreadable = Unreadable::because("a word in it belongs to no conntrack line");
 
 impl<'a> Line<'a> {
-    /// Takes a line apart.
+    /// Takes an event line apart.
     ///
     /// # Errors
     /// When it is no whole event line with a time. Fields that we have no use for may say anything.
@@ -95,6 +48,28 @@ impl<'a> Line<'a> {
         let text = str::from_utf8(frame).map_err(|_| NOT_TEXT)?;
         let mut words = Words(text);
         let (at, kind) = stamp_and_kind(text, &mut words)?;
+        Ok(Self { at, kind, body: Body::of(words)? })
+    }
+}
+
+impl<'a> Body<'a> {
+    /// Takes a line of a dump apart.
+    ///
+    /// # Errors
+    /// When it is no whole line of a dump. Fields that we have no use for may say anything.
+    pub(super) fn parse(frame: &'a [u8]) -> Result<Self, Unreadable> {
+        let text = str::from_utf8(frame).map_err(|_| NOT_TEXT)?;
+        if text.trim_ascii_start().starts_with('[') {
+            return Err(AN_EVENT);
+        }
+        let body = Self::of(Words(text))?;
+        // It stands last, or before the id: a line without it was cut, and its last number (a port!)
+        // may have lost digits.
+        body.uses.is_some().then_some(body).ok_or(CUT)
+    }
+
+    /// Takes apart what follows the time and the event.
+    fn of(mut words: Words<'a>) -> Result<Self, Unreadable> {
         let mut word = words.next();
         if let Some("ipv4" | "ipv6") = word {
             words.next();
@@ -102,15 +77,15 @@ impl<'a> Line<'a> {
         }
         // The name, which may be `unknown`; the number is what counts.
         if word.is_none_or(|name| name.contains(['=', '['])) {
-            return Err(NOT_AN_EVENT);
+            return Err(NOT_AN_ENTRY);
         }
         let protocol = words.next().and_then(|number| number.parse().ok()).map(Protocol::from_number);
-        let mut line = Unfinished::new(protocol.ok_or(NOT_AN_EVENT)?);
+        let mut line = Unfinished::new(protocol.ok_or(NOT_AN_ENTRY)?);
         let mut before = "";
         for word in words {
             before = line.take(word, before)?;
         }
-        line.finish(at, kind)
+        line.finish()
     }
 }
 
@@ -138,12 +113,6 @@ fn event_kind(word: &str) -> Option<EventKind> {
     }
 }
 
-/// A state as the exporter words it. A word from a later kernel is a state that is none of ours.
-fn state(word: &str) -> Option<&'static str> {
-    let shaped = word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    shaped.then(|| STATES.into_iter().find(|known| *known == word).unwrap_or("OTHER"))
-}
-
 /// A line of which the words so far have been read.
 struct Unfinished<'a> {
     protocol: Protocol,
@@ -152,20 +121,11 @@ struct Unfinished<'a> {
     /// The tuples begun so far are the first `begun` of `tuples`.
     tuples: [Parts; 2],
     begun: usize,
-    entry: Option<u64>,
+    id: Option<u64>,
     lasted: Option<Duration>,
     started: Option<&'a str>,
     stopped: Option<&'a str>,
-}
-
-/// The fields of a tuple that have been seen.
-#[derive(Clone, Copy, Default)]
-struct Parts {
-    src: Option<IpAddr>,
-    dst: Option<IpAddr>,
-    sport: Option<u16>,
-    dport: Option<u16>,
-    id: Option<u16>,
+    uses: Option<u32>,
 }
 
 impl<'a> Unfinished<'a> {
@@ -176,10 +136,11 @@ impl<'a> Unfinished<'a> {
             state: None,
             tuples: [Parts::default(); 2],
             begun: 0,
-            entry: None,
+            id: None,
             lasted: None,
             started: None,
             stopped: None,
+            uses: None,
         }
     }
 
@@ -204,7 +165,8 @@ impl<'a> Unfinished<'a> {
             "sport" => set(&mut tuple.sport, number(value)?)?,
             "dport" => set(&mut tuple.dport, number(value)?)?,
             "id" if before == "code" => set(&mut tuple.id, number(value)?)?,
-            "id" => set(&mut self.entry, number(value)?)?,
+            "id" => set(&mut self.id, number(value)?)?,
+            "use" => set(&mut self.uses, number(value)?)?,
             "delta-time" => set(&mut self.lasted, Duration::from_secs(number(value)?))?,
             _ => {}
         }
@@ -234,58 +196,24 @@ impl<'a> Unfinished<'a> {
         }
     }
 
-    fn finish(self, at: LogTime, kind: EventKind) -> Result<Line<'a>, Unreadable> {
-        let [original, reply] = self.tuples;
-        Ok(Line {
-            at,
-            kind,
-            protocol: self.protocol,
+    fn finish(self) -> Result<Body<'a>, Unreadable> {
+        Ok(Body {
+            entry: Entry::of(self.protocol, self.tuples, QueryIds::Always)?,
             timeout: self.timeout,
             state: self.state,
-            original: original.whole(self.protocol)?,
-            reply: reply.whole(self.protocol)?,
-            entry: self.entry,
-            // The kernel subtracts two clock readings: a clock set back makes the difference wrap,
-            // and then it says nothing.
-            lasted: self.lasted.filter(|lasted| lasted.as_secs() <= u32::MAX.into()),
+            id: self.id,
+            lasted: self.lasted.filter(not_wrapped),
             started: self.started,
             stopped: self.stopped,
+            uses: self.uses,
         })
     }
 }
 
-impl Parts {
-    /// The tuple, if the line carried all of it.
-    fn whole(self, protocol: Protocol) -> Result<Tuple, Unreadable> {
-        let ports = if protocol.has_ports() {
-            (Some(self.sport.ok_or(CUT)?), Some(self.dport.ok_or(CUT)?))
-        } else {
-            (None, None)
-        };
-        let id = if protocol.is_icmp() { Some(self.id.ok_or(CUT)?) } else { None };
-        Ok(Tuple {
-            src: Endpoint::new(self.src.ok_or(CUT)?, ports.0),
-            dst: Endpoint::new(self.dst.ok_or(CUT)?, ports.1),
-            id,
-        })
-    }
-}
-
-fn set<T>(field: &mut Option<T>, value: T) -> Result<(), Unreadable> {
-    if field.replace(value).is_some() { Err(TWICE) } else { Ok(()) }
-}
-
-fn address(text: &str) -> Result<IpAddr, Unreadable> {
-    text.parse().map_err(|_| NO_ADDRESS)
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, Unreadable> {
-    // `parse` would also take a sign.
-    if text.starts_with(|c: char| c.is_ascii_digit()) {
-        text.parse().map_err(|_| NO_NUMBER)
-    } else {
-        Err(NO_NUMBER)
-    }
+/// The kernel's two clock readings are subtracted: a clock set back makes the difference wrap, and
+/// then it says nothing.
+pub(super) fn not_wrapped(lasted: &Duration) -> bool {
+    lasted.as_secs() <= u32::MAX.into()
 }
 
 /// The words of a line; what stands in square brackets is one word.

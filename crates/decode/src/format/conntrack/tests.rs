@@ -1,7 +1,7 @@
 use super::*;
 use crate::EventKind;
 use std::time::Duration;
-use unmasq_model::{LogTime, Protocol, Span};
+use unmasq_model::{LogTime, Protocol, Span, Translation};
 
 const NEW: &str = "[1795345072.309137]\t    [NEW] ipv4     2 tcp      6 120 SYN_SENT src=10.0.0.14 dst=198.51.100.66 sport=51648 dport=80 [UNREPLIED] src=198.51.100.66 dst=203.0.113.10 sport=80 dport=20038 id=191355002";
 const DESTROY: &str = "[1795345099.310153]\t[DESTROY] ipv4     2 udp      17 src=10.0.0.12 dst=198.51.100.66 sport=50232 dport=9999 packets=1 bytes=53 src=198.51.100.66 dst=203.0.113.20 sport=9999 dport=30008 packets=1 bytes=31 [ASSURED] mark=0 delta-time=5 [start=Sun Nov 22 10:58:07 2026] [stop=Sun Nov  1 01:30:00 2026] id=676283304";
@@ -199,7 +199,10 @@ fn what_cannot_be_read_says_why() {
     let no_time = NEW.split_once('\t').unwrap().1;
     assert_eq!(why_not(no_time), "it carries no time; run conntrack with -o timestamp");
     let dump = "ipv4     2 tcp      6 2 TIME_WAIT src=10.0.0.11 dst=198.51.100.66 sport=41470 dport=80 src=198.51.100.66 dst=203.0.113.11 sport=80 dport=20013 [ASSURED] mark=0 use=1 id=34";
-    assert_eq!(why_not(dump), "a line of conntrack -L: a dump has no times; log events with conntrack -E");
+    assert_eq!(
+        why_not(dump),
+        "a line of conntrack -L: a dump has no times; read it as conntrack-dump, or log events with conntrack -E"
+    );
     assert_eq!(why_not("hello"), "not a conntrack event line");
     assert_eq!(why_not(""), "not a conntrack event line");
     let (cut, _) = NEW.split_once(" [UNREPLIED]").unwrap();
