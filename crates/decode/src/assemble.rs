@@ -11,8 +11,8 @@ mod adopt;
 mod life;
 mod split;
 
-use crate::{Event, Fact, Record, Sighting};
-use std::cmp::Ordering;
+use crate::{Event, EventKind, Fact, Record, Sighting};
+use std::{cmp::Ordering, time::Duration};
 use unmasq_model::{Evidence, GatewayIx, LogIx, Ports, Realm, Session, Translation};
 
 /// Makes sessions of everything that one log says, in order, each once.
@@ -107,13 +107,19 @@ impl PartialOrd for Moment {
 }
 
 /// The moments of one entry without those that say again what was said at the same microsecond:
-/// overlapping files of a rotated log, or one file given twice.
+/// overlapping files of a rotated log, or one file given twice. In whole seconds two lives may have all
+/// their lines in one, so there only another file repeats.
 fn without_repetitions(moments: &mut [Moment]) -> &[Moment] {
+    const COARSE: Duration = Duration::from_secs(1);
+    let coarse = moments.iter().any(|m| m.event.kind != EventKind::Destroy && m.event.lag >= COARSE);
     let mut kept = 0;
     for next in 0..moments.len() {
         let same_time = |m: &&Moment| m.event.at == moments[next].event.at;
         let said = moments[..kept].iter().rev().take_while(same_time);
-        if said.take(REPETITIONS_SOUGHT).all(|m| m.event != moments[next].event) {
+        let repeats = |m: &Moment| {
+            m.event == moments[next].event && (!coarse || m.evidence.file != moments[next].evidence.file)
+        };
+        if !said.take(REPETITIONS_SOUGHT).any(repeats) {
             moments.swap(kept, next);
             kept += 1;
         }

@@ -4,9 +4,9 @@
 //! hold that it was over. Which record of one is which of the other is not written anywhere: a holder
 //! may come back within the blink that tells them apart. So holds are not paired one by one. The
 //! records of both that may be of the same holds are put together, and a hold is ruled out only if the
-//! other log has at least as many of them and not one touches the alert. Where each log tells of every
-//! hold, the true one is among both, and is never ruled out; where both lost lines it may be, so an
-//! answer that rests on this is never certain.
+//! other log, one that leaves none out and tells each to its end, has at least as many of them and not
+//! one touches the alert. Where each log tells of every hold, the true one is among both, and is never
+//! ruled out; where both lost lines it may be, so an answer that rests on this is never certain.
 
 use crate::stay::Stay;
 use std::collections::BTreeSet;
@@ -24,7 +24,9 @@ pub(crate) fn ruled_out(site: &Site, stay: &Stay<'_>, all: &[Stay<'_>], at: Span
     }
     let same: Vec<&Stay<'_>> = all.iter().filter(|other| may_be_same_holder(stay, other)).collect();
     same.len() <= HOLDS_MAX
-        && logs.iter().any(|&log| Some(log) != own.log() && rules_out(log, stay, &same, at))
+        && logs.iter().any(|&log| {
+            Some(log) != own.log() && !site.log(log).best_effort && rules_out(log, stay, &same, at)
+        })
 }
 
 /// Whether `log` has as many holds as there may be in the log of `stay`, and none of them touches `at`.

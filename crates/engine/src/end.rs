@@ -205,6 +205,27 @@ impl<'k> Places<'k> {
     }
 }
 
+impl Places<'_> {
+    /// A record of a host alone (a block of ports) and one of its port agree: they are one place.
+    fn fill_in_ports(&mut self) {
+        let hosts: Vec<(Place, usize)> =
+            self.reached.keys().filter(|(place, _)| place.port.is_none()).cloned().collect();
+        for (host, number) in hosts {
+            let same = |key: &(Place, usize)| {
+                let (place, holder) = key;
+                place.port.is_some()
+                    && *holder == number
+                    && (&place.realm, place.ip) == (&host.realm, host.ip)
+            };
+            if self.reached.keys().any(same) {
+                let Some(coarse) = self.reached.remove(&(host.clone(), number)) else { continue };
+                let finer = self.reached.iter_mut().filter(|(key, _)| same(key));
+                finer.for_each(|(_, reached)| reached.way.cite(&coarse.way));
+            }
+        }
+    }
+}
+
 /// Fills in what is behind a shared address. `None`: ask first.
 fn behind(alert: &Alert, blank: MaskedEnd, ways: Vec<Way>, inquiry: &Inquiry<'_, '_>) -> Option<MaskedEnd> {
     let mut places = Places::default();
@@ -224,6 +245,7 @@ fn behind(alert: &Alert, blank: MaskedEnd, ways: Vec<Way>, inquiry: &Inquiry<'_,
     if waiting {
         return None;
     }
+    places.fill_in_ports();
     let mut reached: Vec<Reached<'_>> = places.reached.into_values().collect();
     if reached.len() == 1 {
         single(alert, blank, reached.remove(0), inquiry)

@@ -41,6 +41,8 @@ pub(crate) struct Way {
     pub(crate) settled: bool,
     /// The backends that a balancer on the way tried with the request, and the realm they are in.
     pub(crate) tries: (Realm, Vec<Try>),
+    /// Whether several ports of one place were put together: it was one of them.
+    pub(crate) ports_differ: bool,
     /// Why this way remains, for a person.
     pub(crate) why: Arc<str>,
 }
@@ -178,6 +180,7 @@ impl Step {
             reach: candidate.stays.iter().map(|stay| stay.reach()).reduce(Span::hull).unwrap_or(leg.at),
             split,
             settled,
+            ports_differ: false,
             why: why(candidate, leg, start, end),
         };
         Self { way, gateway: candidate.gateway }
@@ -216,6 +219,7 @@ impl Step {
             split: (rules > 1).then_some(Reason::ClockBound),
             // A record that is still due would speak louder than the rule.
             settled: translators_settled(site, leg),
+            ports_differ: false,
             why: format!("the rule {} says so of {}", rule.path, leg.ours).into(),
         };
         Self { way, gateway: rule.gateway }
@@ -286,6 +290,7 @@ fn joined(outer: &Way, inner: Way) -> Way {
         role: outer.role,
         split: outer.split.or(inner.split),
         settled: outer.settled && inner.settled,
+        ports_differ: inner.ports_differ,
         tries: if inner.tries.1.is_empty() { outer.tries.clone() } else { inner.tries },
         why: if outer.split.is_some() { outer.why.clone() } else { inner.why },
         ..inner
@@ -295,7 +300,18 @@ fn joined(outer: &Way, inner: Way) -> Way {
 impl Way {
     /// Takes in another way to the same place: both prove it.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        let common = |a: &mut Option<u16>, b: Option<u16>| *a = a.filter(|port| Some(*port) == b);
+        let told = |place: &Place| place.port.is_some();
+        self.ports_differ |= other.ports_differ
+            || (told(&self.place) && told(&other.place) && self.place.port != other.place.port);
+        let differ = self.ports_differ;
+        // A log that tells no port agrees with one that does; two ports are none.
+        let common = |a: &mut Option<u16>, b: Option<u16>| {
+            *a = match (*a, b) {
+                _ if differ => None,
+                (Some(one), Some(other)) => Some(one).filter(|_| one == other),
+                (one, other) => one.or(other),
+            };
+        };
         common(&mut self.place.port, other.place.port);
         // Where one may lead further than the other, no more than the weaker is known.
         if self.stop == other.stop {
@@ -318,6 +334,13 @@ impl Way {
                 session.start = session.start.min(more.start);
                 session.end = session.end.max(more.end);
             }
+        }
+        self.cite(other);
+    }
+
+    /// Takes in what else proves it as far as both go.
+    pub(crate) fn cite(&mut self, other: &Self) {
+        for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
             hop.evidence.extend(more.evidence.iter().cloned());
             hop.evidence.sort();
             hop.evidence.dedup();

@@ -127,6 +127,9 @@ pub struct Log {
     pub clock_bound: Duration,
     /// Which span it covers.
     pub coverage: Coverage,
+    /// Whether it may leave records out, or tell of a session only in part: then what it does not show
+    /// may have been all the same.
+    pub best_effort: bool,
     /// Whether it also shows flows that the outside opened; a source NAT log may not.
     pub shows_inbound: bool,
     /// Whether a balancer's log also shows connections that it forwards without looking inside.

@@ -53,6 +53,7 @@ pub(crate) fn described(plan: &LogPlan, site: &Site, told: Option<Span>, whole: 
         files: plan.files.iter().map(|found| found.location.name()).collect(),
         clock_bound: plan.facts.clock_bound.unwrap_or(site.clock_bound),
         coverage: Coverage { since, until, complete, delay: traits.delay },
+        best_effort: traits.best_effort,
         shows_inbound: traits.shows_inbound,
         shows_connections: traits.shows_connections,
         idle_timeout: traits.idle_timeout,

@@ -53,6 +53,7 @@ impl World {
                 complete: false,
                 delay: Duration::from_secs(1),
             },
+            best_effort: false,
             shows_inbound: true,
             shows_connections: true,
             idle_timeout: None,

@@ -126,6 +126,7 @@ impl DrawnLog {
             files: vec![SourceName::from(name)],
             clock_bound: micros(self.plan.clock_bound),
             coverage: Coverage { since, until, complete, delay: self.delay },
+            best_effort: false,
             shows_inbound: self.plan.inbound,
             shows_connections: true,
             idle_timeout: matches!(self.plan.style, Style::Windows(_)).then(|| micros(60 * SECOND)),

@@ -282,6 +282,7 @@ impl AccessLog {
             files: vec![SourceName::from(name)],
             clock_bound: micros(self.clock_bound),
             coverage: Coverage { since, until, complete, delay: micros(self.delay) },
+            best_effort: false,
             shows_inbound: true,
             shows_connections: self.connections,
             idle_timeout: None,
