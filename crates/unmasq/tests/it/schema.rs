@@ -64,7 +64,7 @@ fn the_lab_keeps_the_contract() {
 fn the_alibaba_site_keeps_the_contract() {
     let place = Workplace::with_alibaba();
     let site = place.run("trace --alerts ndr-alerts.jsonl --inventory inventory.toml").well().out;
-    has(&checked(&site), &["traced", "untraced: not-logged", "untraced: gateway-not-connected"]);
+    has(&checked(&site), &["traced", "untraced: not-logged", "untraced: ended-at-gateway"]);
     let bare = place.run("trace --alerts ndr-alerts.jsonl --sessions nat-session.jsonl").well().out;
     has(&checked(&bare), &["untraced: alias-unknown"]);
 }
