@@ -5,7 +5,7 @@ use crate::run::Workplace;
 #[test]
 fn the_help_texts_are_these() {
     let place = Workplace::new();
-    for command in ["", "trace", "lookup", "demo"] {
+    for command in ["", "trace", "lookup", "inspect", "demo"] {
         let help = place.run(&format!("{command} --help")).well().out;
         let name = format!("help_{}", if command.is_empty() { "unmasq" } else { command });
         insta::assert_snapshot!(name, help);
