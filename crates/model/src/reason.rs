@@ -106,7 +106,9 @@ impl Reason {
             Self::SameRequest => "log a request id, or the balancer's source port towards the backend",
             Self::Loop => "check the inventory: two gateways name each other's addresses",
             Self::TooDeep => "check the inventory: more gateways in a row than a site can have",
-            Self::NoInnerRecord => "give the inner gateway's log (a node's conntrack events, for example)",
+            Self::NoInnerRecord => {
+                "give the inner gateway's log, or in the inventory the addresses of servers that a balancer only names"
+            }
             Self::Deadline => "wait: the answer is amended when the records come",
             Self::NeverHeard => "check the gateway's log delivery: nothing has ever come from it",
             Self::SourceLost => "records of that time were lost; look at the exporter's gaps",
