@@ -49,6 +49,8 @@ struct Messages {
 const OTHER: Unreadable = Unreadable::because("no message of an ASA or FTD");
 const NO_TIME: Unreadable = Unreadable::because("it carries no time: configure `logging timestamp`");
 const CUT: Unreadable = Unreadable::because("cut short, or not in the form that this message has");
+const TWICE: Unreadable =
+    Unreadable::because("where its parties begin and end cannot be told: a user's name looks like one");
 
 /// How long a message may wait in the device's queue before it gets its time.
 const LAG: Duration = Duration::from_secs(1);
@@ -153,7 +155,7 @@ enum Direction {
 /// `81 for outside:203.0.113.9/443 (…) to inside:10.2.0.7/40111 (…)`
 fn built(protocol: Protocol, direction: Direction, about: &str) -> Result<Option<Said>, Unreadable> {
     let (id, parties) = about.split_once(" for ").ok_or(CUT)?;
-    let (foreign, local) = parties.split_once(" to ").ok_or(CUT)?;
+    let (foreign, local) = at_the_only(" to ", parties)?;
     let (foreign, local) = (Party::read(foreign)?, Party::read(local)?);
     let (foreign_seen, local_seen) = (foreign.seen_as.ok_or(CUT)?, local.seen_as.ok_or(CUT)?);
     let (came, left) = match direction {
@@ -176,8 +178,8 @@ fn built(protocol: Protocol, direction: Direction, about: &str) -> Result<Option
 /// `81 for outside:203.0.113.9/443 to inside:10.2.0.7/40111 duration 0:00:12 bytes 3980 TCP FINs`
 fn teardown(protocol: Protocol, about: &str) -> Result<Option<Said>, Unreadable> {
     let (id, parties) = about.split_once(" for ").ok_or(CUT)?;
-    let (foreign, rest) = parties.split_once(" to ").ok_or(CUT)?;
-    let (local, rest) = rest.split_once(" duration ").ok_or(CUT)?;
+    let (foreign, rest) = at_the_only(" to ", parties)?;
+    let (local, rest) = at_the_only(" duration ", rest)?;
     let (foreign, local) = (Party::read(foreign)?, Party::read(local)?);
     // Its beginning says the rest: which side was translated, and into what.
     let unnamed = Translation {
@@ -199,10 +201,10 @@ fn teardown(protocol: Protocol, about: &str) -> Result<Option<Said>, Unreadable>
 /// `for faddr 203.0.113.9/0 gaddr 198.51.100.8/7 laddr 10.2.0.7/7 type 8 code 0`
 fn icmp(kind: EventKind, direction: Option<Direction>, about: &str) -> Result<Option<Said>, Unreadable> {
     let after = |name: &str| {
-        let (_, rest) = about.split_once(name)?;
-        rest.split([' ', '(']).next()
+        let (_, rest) = at_the_only(name, about)?;
+        endpoint(rest.split([' ', '(']).next().unwrap_or_default())
     };
-    let [foreign, seen, real] = ["faddr ", "gaddr ", "laddr "].map(|name| endpoint(after(name).ok_or(CUT)?));
+    let [foreign, seen, real] = ["faddr ", "gaddr ", "laddr "].map(after);
     let (foreign, seen, real) = (foreign?, seen?, real?);
     // The query id is its opener's; it stands at that party, and the other has 0.
     let asked = foreign.port.filter(|id| *id != 0);
@@ -232,7 +234,7 @@ fn icmp(kind: EventKind, direction: Option<Direction>, about: &str) -> Result<Op
 fn translation(kind: EventKind, subject: &str) -> Result<Option<Said>, Unreadable> {
     let Some((protocol, parties)) = subject.split_once(" translation from ") else { return Ok(None) };
     let protocol = field::protocol("protocol", protocol)?;
-    let (real, rest) = parties.split_once(" to ").ok_or(CUT)?;
+    let (real, rest) = at_the_only(" to ", parties)?;
     let (seen, lasted) = match rest.split_once(" duration ") {
         Some((seen, lasted)) => (seen, Some(duration(lasted)?)),
         None => (rest, None),
@@ -240,6 +242,13 @@ fn translation(kind: EventKind, subject: &str) -> Result<Option<Said>, Unreadabl
     let (real, seen) = (Party::read(real)?.real, Party::read(seen)?.real);
     let binding = flow::binding(field::in_family(protocol, real.ip), real, seen);
     Ok(Some(Said { kind, about: vec![binding], entry: None, lasted }))
+}
+
+/// What stands before and after a word that a message has once. A user who follows a party chose the own
+/// name: where the word stands twice, one of them may be part of it.
+fn at_the_only<'a>(word: &str, text: &'a str) -> Result<(&'a str, &'a str), Unreadable> {
+    let (before, after) = text.split_once(word).ok_or(CUT)?;
+    if after.contains(word) { Err(TWICE) } else { Ok((before, after)) }
 }
 
 /// One party of a connection.
