@@ -185,8 +185,8 @@ impl Decoder for Haproxy {
         let syslog = Syslog::innermost(&text);
         let cut = || {
             // A long line is cut, and with it the quote that ends the request.
-            let message = format!("{}\"", syslog.message);
-            (message.len() > CUT_FROM).then(|| self.read(&message, syslog.time)).flatten()
+            let message = || format!("{}\"", syslog.message);
+            (text.len() >= CUT_FROM).then(|| self.read(&message(), syslog.time)).flatten()
         };
         // A format string may begin with what looks like a header.
         let read = self.read(&text, None).or_else(|| self.read(syslog.message, syslog.time)).or_else(cut);
@@ -195,7 +195,7 @@ impl Decoder for Haproxy {
     }
 }
 
-/// The shortest length at which HAProxy or a syslog daemon cuts a line.
+/// The shortest length at which HAProxy or a syslog daemon cuts a line, its header included.
 const CUT_FROM: usize = 1_000;
 
 impl Line {
