@@ -133,6 +133,14 @@ fn the_year_is_that_of_the_last_writing_or_the_one_before() {
 }
 
 #[test]
+fn a_zone_word_is_held_against_the_year_that_is_meant() {
+    // Clocks were put forward on the 29th of March 2026, and will be on the 28th in 2027.
+    let read = |time: &str| span(&format!("{time} h a: b"), &hints("Europe/Berlin", "2026-03-30T10:00:00Z"));
+    assert_eq!(read("Mar 28 10:00:00 CET"), Ok(second("2026-03-28T09:00:00Z")));
+    assert!(read("Mar 29 10:00:00 CET").is_err(), "and is not taken for 2025, when it was CET");
+}
+
+#[test]
 fn a_zone_word_must_fit_the_zone() {
     let read =
         |zone: &str, time: &str| span(&format!("{time}: %ASA-6-1: b"), &hints(zone, "2026-12-05T00:00:00Z"));

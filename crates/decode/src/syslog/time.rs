@@ -95,12 +95,19 @@ impl<'a> Written<'a> {
             }
             Self::Bsd { year: None, month, day, clock, zone } => {
                 let (written, this) = hints.written.and_then(|at| Some((at, year_of(at)?))).ok_or(NO_YEAR)?;
+                let is_past = |span: Span| span.from() <= written.plus(AHEAD_AT_MOST);
                 // A zone ahead of UTC may have begun the year that UTC has not.
                 for year in [this + 1, this, this - 1] {
-                    // There may be no such day in one of them.
-                    let span = in_zone(&civil(year, month, day, clock), zone, hints)?;
-                    if let Some(span) = span.filter(|span| span.from() <= written.plus(AHEAD_AT_MOST)) {
-                        return Ok(span);
+                    let text = civil(year, month, day, clock);
+                    match in_zone(&text, zone, hints) {
+                        Ok(Some(span)) if is_past(span) => return Ok(span),
+                        // There may be no such day in one of them.
+                        Ok(_) => {}
+                        // Clocks are put back on another day each year: of one to come, the word says nothing.
+                        Err(why) => match in_zone(&text, None, hints)? {
+                            Some(span) if !is_past(span) => {}
+                            _ => return Err(why),
+                        },
                     }
                 }
                 Err(NO_TIME)
