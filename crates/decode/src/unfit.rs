@@ -22,7 +22,19 @@ struct Kind {
 /// At least this share of the first lines must fit, in percent.
 const SURE: u8 = 60;
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
+    Kind {
+        unfit: Unfit {
+            what: "conntrack's events without their times",
+            why: "no line says when it was",
+            instead: "run it with times: `conntrack -E -o timestamp,id,extended,ktimestamp`",
+        },
+        fits: |line| {
+            let event =
+                ["[NEW] ", "[UPDATE] ", "[DESTROY] "].iter().any(|tag| line.trim_start().starts_with(tag));
+            event && line.matches(" src=").count() == 2
+        },
+    },
     Kind {
         unfit: Unfit {
             what: "the kernel's packet log (iptables LOG, nftables log)",
@@ -91,6 +103,8 @@ const KINDS: [Kind; 6] = [
             line.starts_with("Pro Inside global")
                 || matches!(fields.as_slice(), ["tcp" | "udp" | "icmp" | "---", global, local, ..]
                     if fields.len() == 5 && [global, local].iter().all(|at| at.starts_with(|c: char| c.is_ascii_digit())))
+                // Below each translation.
+                || (line.starts_with("flags ") && line.contains(" idle ") && line.contains(" timeout "))
                 || ((line.starts_with("TCP PAT from ")
                     || line.starts_with("UDP PAT from ")
                     || line.starts_with("NAT from "))
@@ -154,6 +168,14 @@ mod tests {
                 "RouterOS",
             ),
             ("tcp 203.0.113.9:1024 10.0.0.5:4000 198.51.100.7:80 198.51.100.7:80", "table"),
+            (
+                "NAT from inside:192.0.2.150 to outside:198.51.100.252\nflags s idle 0:01:37 timeout 0:00:00\n",
+                "table",
+            ),
+            (
+                "    [NEW] tcp 6 120 SYN_SENT src=10.0.0.5 dst=1.2.3.4 sport=1 dport=2 [UNREPLIED] src=1.2.3.4 dst=10.0.0.5 sport=2 dport=1 id=7",
+                "without their times",
+            ),
         ] {
             let found = unfit(line.as_bytes()).unwrap_or_else(|| panic!("{line}"));
             assert!(found.what.contains(what), "{line}: {}", found.what);
