@@ -16,6 +16,8 @@
 //! | `$request`, or `$request_method` and `$request_uri`; `$http_host`, `$http_user_agent` | what is asked, escapes undone |
 //! | `$status`, `$body_bytes_sent` | what the client got: 499 and 444 are nginx's own words for none |
 //!
+//! A syslog header before the line, and what containers' runtimes put around it, are taken off.
+//!
 //! Quirks: nginx looks at the clock once a round of events, so times are a few milliseconds off the
 //! packets. `$host` may be the server's own name and is not used. A log without `$request_time` does not
 //! tell when a request began: at most an hour before its end is taken. See
@@ -25,13 +27,14 @@ mod layout;
 mod upstream;
 mod values;
 
-use super::{Definition, FormatTraits};
+use super::{Definition, FormatTraits, wrapped::unwrapped};
 use crate::{
     BadLayout, Decoder, Hints, Record, Unreadable,
     access::{self, LONGEST, ROUND},
     field::{self, UnixUnit, fault, required},
     json::{Object, is_blank, text_of},
-    layout::Layout,
+    layout::{Cells, Layout},
+    syslog::Syslog,
 };
 use layout::{Escape, Var};
 use std::{borrow::Cow, net::IpAddr};
@@ -84,16 +87,28 @@ impl TextDecoder {
     }
 }
 
+impl TextDecoder {
+    /// The fields of a line, and how they are escaped; `None` if no layout has written it.
+    fn read<'a>(&'a self, line: &'a str) -> Option<(Escape, Cells<'a, 'a, Var>)> {
+        self.layouts.iter().find_map(|(escape, layout)| Some((*escape, layout.read(line)?)))
+    }
+}
+
 impl Decoder for TextDecoder {
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
         if is_blank(frame) {
             return Ok(());
         }
         let text = text_of(frame);
-        let mut read =
-            self.layouts.iter().filter_map(|(escape, layout)| Some((*escape, layout.read(&text)?)));
-        let (escape, cells) =
-            read.next().ok_or(Unreadable::because("it is not written by the `log_format`"))?;
+        let bare: Cow<'_, str>;
+        let read = match self.read(&text) {
+            Some(read) => Some(read),
+            None => {
+                bare = unwrapped(&text)?;
+                self.read(&bare).or_else(|| self.read(Syslog::innermost(&bare).message))
+            }
+        };
+        let (escape, cells) = read.ok_or(Unreadable::because("it is not written by the `log_format`"))?;
         out.extend(record(&Values::Text(escape, cells))?);
         Ok(())
     }
@@ -118,7 +133,9 @@ impl Decoder for JsonDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        let object = Object::parse(&text).ok_or(Unreadable::because("it is not one JSON object"))?;
+        let bare = unwrapped(&text)?;
+        let object = Object::parse(&bare).or_else(|| Object::parse(Syslog::innermost(&bare).message));
+        let object = object.ok_or(Unreadable::because("it is not one JSON object"))?;
         out.extend(record(&Values::Json(&object, &self.members))?);
         Ok(())
     }
