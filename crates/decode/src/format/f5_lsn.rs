@@ -27,7 +27,7 @@ use crate::{
     syslog::Syslog,
 };
 use std::{net::IpAddr, time::Duration};
-use unmasq_model::{Endpoint, LogTime, Role, Span, Translation};
+use unmasq_model::{Endpoint, LogTime, Realm, Role, Span, Translation};
 
 /// Both forms.
 pub(super) const LINES: Definition = Definition {
@@ -61,7 +61,9 @@ impl Decoder for Lines {
             let pairs = Pairs::read(&line);
             let name = required("lsn_event", pairs.get("lsn_event"))?;
             let Some(kind) = kind_of(&name) else { return Ok(()) };
-            flow::record(translation(&pairs, &name)?, event(&pairs, kind, written)?)
+            let client = pairs.get("cli").or_else(|| pairs.get("lsn_client"));
+            let record = flow::record(translation(&pairs, &name)?, event(&pairs, kind, written)?);
+            Record { inside_realm: client.as_deref().and_then(route_domain), ..record }
         } else {
             // `LSN_ADD`, perhaps in quotes, is the first word of the message.
             let words: Vec<&str> =
@@ -70,7 +72,8 @@ impl Decoder for Lines {
             let name = words[at];
             let Some(kind) = kind_of(name) else { return Ok(()) };
             let translation = columns(name, &words[at + 1..])?;
-            flow::record(translation, Event::new(kind, written.ok_or(NO_TIME)??, LAG))
+            let record = flow::record(translation, Event::new(kind, written.ok_or(NO_TIME)??, LAG));
+            Record { inside_realm: words.get(at + 1).copied().and_then(route_domain), ..record }
         };
         out.push(record);
         Ok(())
@@ -166,6 +169,15 @@ fn event(
 fn endpoint(text: &str) -> Result<Endpoint, Unreadable> {
     let (ip, port) = text.rsplit_once([':', '.']).filter(|_| text.contains(':')).ok_or(CUT)?;
     Ok(Endpoint::new(address(ip)?, Some(field::port("port", port)?)))
+}
+
+/// `%7` of `10.1.1.9%7:33950`: other customers may have the same address in another route domain. The
+/// default one is the gateway's own realm.
+fn route_domain(client: &str) -> Option<Realm> {
+    let (_, rest) = client.split_once('%')?;
+    let number = &rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())];
+    let is_default = number.bytes().all(|digit| digit == b'0');
+    (!is_default).then(|| Realm::from(&*format!("%{number}")))
 }
 
 /// `10.1.1.9%0`
