@@ -123,8 +123,9 @@ pub(crate) fn question(
 fn translated<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
     let all = stays(site, sessions);
     let there = || all.iter().filter(|stay| stay.touches(leg.at));
+    let holders = agree::Holders::of(&all);
     let left: Vec<Stay<'k>> =
-        there().filter(|stay| !agree::ruled_out(site, stay, &all, leg.at)).cloned().collect();
+        there().filter(|stay| !agree::ruled_out(site, stay, &holders, leg.at)).cloned().collect();
     match left.len() {
         0 => Shown { stays: there().cloned().collect(), unsure: false },
         few => Shown { stays: left, unsure: few < there().count() },

@@ -402,3 +402,16 @@ fn a_record_without_its_port_is_of_a_listener_of_its_kind() {
     };
     assert_eq!([80, 22, 3024].map(traced), [true, false, false]);
 }
+
+#[test]
+fn a_port_with_ten_thousand_connections_costs_ten_thousand_steps() {
+    let mut world = world();
+    for number in 0..10_000_u32 {
+        let request = Request { connection: Some(number.into()), ..get("/a", "10.0.0.11:8080") };
+        let seconds = f64::from(number) / 100.0;
+        world.carried(LB, (VIP, CLIENT), request, (seconds, seconds));
+    }
+    // Compared each with each, this would take half a minute.
+    let trace = world.alert_showing(CLIENT, VIP, 50.0, None);
+    assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
+}
