@@ -65,6 +65,18 @@ pub(crate) fn is_claimed(stay: &Stay<'_>) -> bool {
     request(stay).is_some_and(|request| request.client_claimed)
 }
 
+/// Whether its client ties `leg` to a balancer that may have any address: by the port of its connection, or
+/// by what it asked for. One that is only claimed ties it to nothing, and an address alone to no more: who
+/// scans us has called at many of our addresses.
+pub(crate) fn ties(leg: &Leg, stay: &Stay<'_>) -> bool {
+    let client = stay.records.first().and_then(|record| record.translation.remote);
+    let Some(client) = client.filter(|_| !is_claimed(stay)) else { return false };
+    let same_port = client.port.is_some() && leg.remote.is_some_and(|remote| remote.port.is_some());
+    let asked = leg.shown.as_ref().is_some_and(|shown| shown.url.is_some())
+        && request(stay).is_some_and(|request| request.path.is_some());
+    same_port || asked
+}
+
 /// The balancers whose addresses nobody declared: any address may be theirs.
 pub(crate) fn undeclared(site: &Site, leg: &Leg) -> Vec<GatewayIx> {
     if leg.opened_by_us == Some(true) || leg.remote.is_none() {
