@@ -145,13 +145,14 @@ fn dnat_rules<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Vec<Rule<'k>
 
 /// The hosts that own the port of `leg.ours` by configurations in force within the clock bound. A packet
 /// that came from there was theirs, if the configuration held all the while and nobody else has the
-/// address.
+/// address; one that went there may have been nobody's, if nobody had called for it.
 fn port_plans<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg, sole: bool) -> Vec<Rule<'k>> {
     let during = leg.at.widened(site.widest_clock_bound());
     let plans = site.gateway(gateway).port_plans.iter().filter(|plan| plan.held.touches(during));
     let owned = plans.filter_map(|plan| {
         let owner = plan.owner(leg.ours.ip, leg.ours.port.filter(|_| leg.protocol.has_ports())?)?;
-        let sure = sole && site.declared && plan.held.contains(during);
+        let spoke = leg.sent_by_us || leg.opened_by_us == Some(true);
+        let sure = spoke && sole && site.declared && plan.held.contains(during);
         Some(Rule {
             gateway,
             inside: Endpoint { ip: owner.into(), port: None },

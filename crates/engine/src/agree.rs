@@ -9,23 +9,65 @@
 //! ruled out; where both lost lines it may be, so an answer that rests on this is never certain.
 
 use crate::stay::Stay;
-use std::collections::BTreeSet;
-use unmasq_model::{LogIx, Session, Site, Span};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+use unmasq_model::{Log, LogIx, Session, Site, Span};
 
 /// More holds of one tuple by one inside endpoint are not held against each other, each with each.
 const HOLDS_MAX: usize = 128;
 
+/// Stays of one gateway by the inside address and the outside port that they tell: those that may be of
+/// the same holder are found without comparing each with each.
+pub(crate) struct Holders<'s, 'k> {
+    by_place: BTreeMap<(Option<IpAddr>, Option<u16>), Vec<&'s Stay<'k>>>,
+}
+
+impl<'s, 'k> Holders<'s, 'k> {
+    pub(crate) fn of(all: &'s [Stay<'k>]) -> Self {
+        let mut by_place: BTreeMap<_, Vec<&Stay<'k>>> = BTreeMap::new();
+        for stay in all {
+            if let Some(place) = place(stay) {
+                by_place.entry(place).or_default().push(stay);
+            }
+        }
+        Self { by_place }
+    }
+
+    /// The stays that may be of the holder of `stay`; at most one more than are held against each other.
+    fn same(&self, stay: &Stay<'k>) -> Vec<&'s Stay<'k>> {
+        let Some((inside, port)) = place(stay) else { return Vec::new() };
+        let (first, last) = match port {
+            Some(port) => (port, port),
+            None => (0, u16::MAX),
+        };
+        let told = self.by_place.range((inside, Some(first))..=(inside, Some(last)));
+        let near = told.map(|(_, stays)| stays).chain(self.by_place.get(&(inside, None))).flatten();
+        near.copied().filter(|other| may_be_same_holder(stay, other)).take(HOLDS_MAX + 1).collect()
+    }
+}
+
+fn place(stay: &Stay<'_>) -> Option<(Option<IpAddr>, Option<u16>)> {
+    let translation = stay.records.first()?.translation;
+    Some((translation.inside.map(|inside| inside.ip), translation.outside.port()))
+}
+
 /// Whether another log of the same gateway rules out that `stay`, one of `all`, was there during `at`.
-pub(crate) fn ruled_out(site: &Site, stay: &Stay<'_>, all: &[Stay<'_>], at: Span) -> bool {
+pub(crate) fn ruled_out(site: &Site, stay: &Stay<'_>, all: &Holders<'_, '_>, at: Span) -> bool {
     let Some(own) = stay.records.first().filter(|record| record.request.is_none()) else { return false };
     let logs = &site.gateway(own.gateway).logs;
     if logs.len() < 2 {
         return false;
     }
-    let same: Vec<&Stay<'_>> = all.iter().filter(|other| may_be_same_holder(stay, other)).collect();
+    let same = all.same(stay);
     same.len() <= HOLDS_MAX
         && logs.iter().any(|&log| {
-            Some(log) != own.log() && !site.log(log).best_effort && rules_out(log, stay, &same, at)
+            let Log { best_effort, clock_bound, coverage, .. } = site.log(log);
+            // A log that had stopped by then, or not begun, knows of no hold that was there.
+            let seen = at.widened(*clock_bound);
+            let covers = coverage.since <= seen.from() && seen.to() <= coverage.watermark();
+            Some(log) != own.log() && !best_effort && covers && rules_out(log, stay, &same, at)
         })
 }
 

@@ -65,6 +65,18 @@ pub(crate) fn is_claimed(stay: &Stay<'_>) -> bool {
     request(stay).is_some_and(|request| request.client_claimed)
 }
 
+/// Whether its client ties `leg` to a balancer that may have any address: by the port of its connection, or
+/// by what it asked for. One that is only claimed ties it to nothing, and an address alone to no more: who
+/// scans us has called at many of our addresses.
+pub(crate) fn ties(leg: &Leg, stay: &Stay<'_>) -> bool {
+    let client = stay.records.first().and_then(|record| record.translation.remote);
+    let Some(client) = client.filter(|_| !is_claimed(stay)) else { return false };
+    let same_port = client.port.is_some() && leg.remote.is_some_and(|remote| remote.port.is_some());
+    let asked = leg.shown.as_ref().is_some_and(|shown| shown.url.is_some())
+        && request(stay).is_some_and(|request| request.path.is_some());
+    same_port || asked
+}
+
 /// The balancers whose addresses nobody declared: any address may be theirs.
 pub(crate) fn undeclared(site: &Site, leg: &Leg) -> Vec<GatewayIx> {
     if leg.opened_by_us == Some(true) || leg.remote.is_none() {
@@ -159,9 +171,9 @@ fn without_port(host: &str) -> &str {
 /// any of them. And it may be about a connection that stayed silent, of which there is no record, unless
 /// one that did not was surely there.
 fn of_the_connection<'k>(site: &Site, at: Span, mut requests: Vec<Stay<'k>>) -> Shown<'k> {
-    let connections = Connections::of(site, &requests);
+    let connections = Connections::of(site, &requests, at);
     let there = connections.surely_there(at);
-    requests.retain(|stay| connections.may_be(site, stay, at));
+    requests.retain(|stay| connections.may_be(site, stay));
     let was_sent = |stay: &Stay<'_>| request(stay).is_some_and(|request| !request.tries.is_empty());
     let all = requests.len();
     if requests.iter().any(was_sent) {
@@ -174,6 +186,8 @@ fn of_the_connection<'k>(site: &Site, at: Span, mut requests: Vec<Stay<'k>>) -> 
 /// listener: such a pair has one connection at a time.
 struct Connections {
     signs: BTreeMap<(Turn, Option<u64>), Vec<Signs>>,
+    /// What the connections with a number say of the others of their turn.
+    order: BTreeMap<Turn, Order>,
 }
 
 /// Connections of one turn follow each other: one log, one client port, one listener.
@@ -207,17 +221,50 @@ impl Signs {
     fn surely_there(self, at: Span) -> bool {
         self.opened_by <= at.from() && at.to() <= self.open_until
     }
+}
 
-    /// Whether it cannot have been there during `at`, because `other` of its turn was open before and is
-    /// the later one, or is the earlier one and was still open after.
-    fn gave_way(self, other: Self, at: Span) -> bool {
-        (self.told.to() <= other.told.from() && other.opened_by < at.from())
-            || (other.told.to() <= self.told.from() && at.to() < other.open_until)
+/// The connections of one turn that bound the others most closely. Two of each, for none bounds itself;
+/// a client that uses one port for a hundred thousand connections must not make us compare each with each.
+#[derive(Default)]
+struct Order {
+    /// The latest that were open before the alert: when they were first seen, and which they are.
+    begun: [Option<(LogTime, u64)>; 2],
+    /// The earliest that were still open after it: when they were last seen.
+    lasting: [Option<(LogTime, u64)>; 2],
+}
+
+impl Order {
+    fn add(&mut self, number: u64, signs: Signs, at: Span) {
+        let [last, before] = &mut self.begun;
+        let (seen, left) = (Some((signs.told.from(), number)), Some((signs.told.to(), number)));
+        if signs.opened_by < at.from() && seen > *before {
+            *before = seen;
+            if *before > *last {
+                std::mem::swap(last, before);
+            }
+        }
+        let [first, after] = &mut self.lasting;
+        if at.to() < signs.open_until && (after.is_none() || left < *after) {
+            *after = left;
+            if first.is_none() || *after < *first {
+                std::mem::swap(first, after);
+            }
+        }
+    }
+
+    /// Whether the connection of that number cannot have been there, because another of its turn was open
+    /// before and is the later one, or is the earlier one and was still open after.
+    fn excludes(&self, number: u64, own: Signs) -> bool {
+        let others = |of: &[Option<(LogTime, u64)>; 2]| {
+            of.iter().flatten().find(|(_, other)| *other != number).map(|(moment, _)| *moment)
+        };
+        others(&self.begun).is_some_and(|began| own.told.to() <= began)
+            || others(&self.lasting).is_some_and(|ended| ended <= own.told.from())
     }
 }
 
 impl Connections {
-    fn of(site: &Site, requests: &[Stay<'_>]) -> Self {
+    fn of(site: &Site, requests: &[Stay<'_>], at: Span) -> Self {
         let mut signs: BTreeMap<(Turn, Option<u64>), Vec<Signs>> = BTreeMap::new();
         for stay in requests {
             let Some((key, own)) = Self::key(site, stay).zip(Signs::of(stay)) else { continue };
@@ -228,7 +275,13 @@ impl Connections {
                 _ => known.push(own),
             }
         }
-        Self { signs }
+        let mut order: BTreeMap<Turn, Order> = BTreeMap::new();
+        for ((turn, number), signs) in &signs {
+            if let (Some(number), [connection]) = (number, signs.as_slice()) {
+                order.entry(*turn).or_default().add(*number, *connection, at);
+            }
+        }
+        Self { signs, order }
     }
 
     fn key(site: &Site, stay: &Stay<'_>) -> Option<(Turn, Option<u64>)> {
@@ -244,14 +297,12 @@ impl Connections {
         self.signs.values().flatten().any(|connection| connection.surely_there(at))
     }
 
-    /// Whether the connection of `stay` may have been there during `at`.
-    fn may_be(&self, site: &Site, stay: &Stay<'_>, at: Span) -> bool {
+    /// Whether the connection of `stay` may have been there.
+    fn may_be(&self, site: &Site, stay: &Stay<'_>) -> bool {
         let Some((turn, Some(number))) = Self::key(site, stay) else { return true };
-        let Some(own) = self.signs.get(&(turn, Some(number))).and_then(|signs| signs.first()) else {
-            return true;
-        };
-        let turns = self.signs.range((turn, Some(0))..=(turn, Some(u64::MAX)));
-        let mut others = turns.filter(|((_, other), _)| *other != Some(number)).flat_map(|(_, signs)| signs);
-        !others.any(|other| own.gave_way(*other, at))
+        let own = self.signs.get(&(turn, Some(number))).and_then(|signs| signs.first());
+        let excluded =
+            own.zip(self.order.get(&turn)).is_some_and(|(own, order)| order.excludes(number, *own));
+        !excluded
     }
 }

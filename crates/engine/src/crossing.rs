@@ -33,6 +33,8 @@ pub(crate) struct Leg {
     pub(crate) request_lag: Duration,
     /// Whether the alert says that our end opened the flow.
     pub(crate) opened_by_us: Option<bool>,
+    /// Whether the alert's packet came from our end.
+    pub(crate) sent_by_us: bool,
     /// When the detector saw the flow begin.
     pub(crate) flow_start: Option<LogTime>,
     /// The request, where the alert shows one.
@@ -123,8 +125,9 @@ pub(crate) fn question(
 fn translated<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
     let all = stays(site, sessions);
     let there = || all.iter().filter(|stay| stay.touches(leg.at));
+    let holders = agree::Holders::of(&all);
     let left: Vec<Stay<'k>> =
-        there().filter(|stay| !agree::ruled_out(site, stay, &all, leg.at)).cloned().collect();
+        there().filter(|stay| !agree::ruled_out(site, stay, &holders, leg.at)).cloned().collect();
     match left.len() {
         0 => Shown { stays: there().cloned().collect(), unsure: false },
         few => Shown { stays: left, unsure: few < there().count() },
@@ -170,7 +173,7 @@ fn candidate<'k>(realm: Realm, stays: Vec<Stay<'k>>) -> Candidate<'k> {
         tries: tries.max_by_key(|tries| tries.len()).unwrap_or_default(),
         gateway: first.gateway,
         inside: translation.inside,
-        inside_remote: translation.inside_remote,
+        inside_remote: common_peer(&stays),
         outside: translation.outside,
         remote: translation.remote,
         role: translation.role,
@@ -178,6 +181,18 @@ fn candidate<'k>(realm: Realm, stays: Vec<Stay<'k>>) -> Candidate<'k> {
         realm,
         stays,
     }
+}
+
+/// The peer that the inside saw, as far as all records agree: a balancer may have sent alike requests to
+/// one server over several connections, each perhaps another process's.
+fn common_peer(stays: &[Stay<'_>]) -> Option<Endpoint> {
+    let records = stays.iter().flat_map(|stay| &stay.records);
+    let told: BTreeSet<Endpoint> = records.filter_map(|record| record.translation.inside_remote).collect();
+    let ports: BTreeSet<u16> = told.iter().filter_map(|peer| peer.port).collect();
+    let ip = told.first()?.ip;
+    told.iter()
+        .all(|peer| peer.ip == ip)
+        .then(|| Endpoint { ip, port: ports.first().copied().filter(|_| ports.len() == 1) })
 }
 
 impl Candidate<'_> {
@@ -264,13 +279,19 @@ fn certainty<'k>(
 }
 
 /// Whether a log declared complete covers `at`, so that nothing of the kind that it shows can be
-/// missing; only logs that are `fit` count.
+/// missing; only logs that are `fit` count. A NAT's logs tell one story, but each of a balancer's may be
+/// of other sites or ports: there one lacks what another has.
 pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span, fit: impl Fn(&Log) -> bool) -> bool {
-    site.logs_of(gateway).any(|log| {
+    let lacks_nothing = |log: &Log| {
         let seen = at.widened(log.clock_bound);
         let covers = log.coverage.since <= seen.from() && seen.to() <= log.coverage.until;
         log.coverage.complete && covers && fit(log)
-    })
+    };
+    let mut logs = site.logs_of(gateway).peekable();
+    match site.gateway(gateway).kind {
+        GatewayKind::Balancer => logs.peek().is_some() && logs.all(lacks_nothing),
+        GatewayKind::Nat | GatewayKind::Node => logs.any(lacks_nothing),
+    }
 }
 
 /// Whether a complete log covers `at` and shows every flow that can have used the gateway's address.

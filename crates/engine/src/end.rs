@@ -69,6 +69,7 @@ fn leg(alert: &Alert, end: End) -> Leg {
         at: alert.at,
         request_lag: alert.request_lag,
         opened_by_us: alert.opened_by.map(|opener| opener == end),
+        sent_by_us: end == End::Src,
         flow_start: alert.flow_start,
         shown: alert.context.http.clone().filter(HttpContext::shows_a_request),
     }

@@ -76,8 +76,7 @@ pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Way
     let found: Vec<Option<Shown<'_>>> =
         gateways.iter().map(|&gateway| balance::touching(leg, gateway, inquiry)).collect();
     let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
-    // Only the client ties the alert to such a balancer, and one that is claimed ties it to nothing.
-    let tied = found.into_iter().filter(|shown| !shown.stays.iter().all(balance::is_claimed));
+    let tied = found.into_iter().filter(|shown| shown.stays.iter().any(|stay| balance::ties(leg, stay)));
     let stays = tied.flat_map(|shown| shown.stays);
     let candidates = distinct(site, leg, stays.collect());
     if candidates.is_empty() {
@@ -324,6 +323,12 @@ impl Way {
         if other.tries.1.len() > self.tries.1.len() {
             self.tries.clone_from(&other.tries);
         }
+        // A process is sought by the peer: no more of it than both saw.
+        self.remote = match (self.remote, other.remote) {
+            (Some(one), Some(other)) if one == other => Some(one),
+            (Some(one), Some(other)) if one.ip == other.ip => Some(Endpoint { port: None, ..one }),
+            _ => None,
+        };
         self.reach = self.reach.hull(other.reach);
         for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
             common(&mut hop.outside.port, more.outside.port);

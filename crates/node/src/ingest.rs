@@ -77,7 +77,7 @@ pub(crate) fn ingest(
     }
     report.sessions = sessions.len() as u64;
     if report.records == 0 && report.skips.lines() > 0 {
-        unread.push(Unread::nothing_in_it(plan.name.as_str(), plan.format));
+        unread.push(Unread::nothing_in_it(plan.name.as_str(), plan.format, plan.facts.layout.as_deref()));
     }
     Ok(Ingested { sessions, report })
 }

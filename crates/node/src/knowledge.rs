@@ -188,10 +188,16 @@ impl Unread {
         }
     }
 
-    pub(crate) fn nothing_in_it(log: &str, format: Format) -> Self {
+    pub(crate) fn nothing_in_it(log: &str, format: Format, layout: Option<&str>) -> Self {
+        let hint = match layout {
+            Some(layout) => format!(
+                "compare the format string with a line: `unmasq inspect --as '{format}[{layout}]' FILE` shows why it does not fit"
+            ),
+            None => "leave the format out: it is then told by the lines themselves".into(),
+        };
         Self {
             what: format!("{log}: none of its lines could be read as {format}"),
-            hint: Some("leave the format out: it is then told by the lines themselves".into()),
+            hint: Some(hint),
             is_loss: true,
         }
     }

@@ -258,6 +258,11 @@ fn sessions(text: &str) -> Result<SessionsArg, String> {
         Some((format, path))
             if arg.format.is_none() && !std::path::Path::new(text).exists() && !path.is_empty() =>
         {
+            if let Some((name, _)) = text.split_once('[').filter(|(name, _)| name.parse::<Format>().is_ok()) {
+                return Err(format!(
+                    "the format string does not end: write it as '{name}[STRING]:PATH', in single quotes"
+                ));
+            }
             Err(format!(
                 "`{format}` is not a format that can be read; there are {}",
                 format_names().join(", ")

@@ -402,3 +402,57 @@ fn a_record_without_its_port_is_of_a_listener_of_its_kind() {
     };
     assert_eq!([80, 22, 3024].map(traced), [true, false, false]);
 }
+
+#[test]
+fn a_port_with_ten_thousand_connections_costs_ten_thousand_steps() {
+    let mut world = world();
+    for number in 0..10_000_u32 {
+        let request = Request { connection: Some(number.into()), ..get("/a", "10.0.0.11:8080") };
+        let seconds = f64::from(number) / 100.0;
+        world.carried(LB, (VIP, CLIENT), request, (seconds, seconds));
+    }
+    // Compared each with each, this would take half a minute.
+    let trace = world.alert_showing(CLIENT, VIP, 50.0, None);
+    assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
+}
+
+#[test]
+fn one_complete_log_says_nothing_of_what_a_balancers_other_logs_lack() {
+    let mut world = world();
+    world.site.logs.push(world.site.logs[3].clone());
+    world.site.gateways[3].logs.insert(unmasq_model::LogIx(5));
+    world.site.logs[5].coverage.complete = true;
+    world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.11:8080"), (10.0, 10.1));
+    let certainty =
+        |world: &World| masked(&world.alert_showing(CLIENT, VIP, 10.1, shown("/a")).dest).certainty;
+    assert_eq!(certainty(&world), Some(Certainty::Likely));
+    world.site.logs[3].coverage.complete = true;
+    assert_eq!(certainty(&world), Some(Certainty::Certain));
+}
+
+#[test]
+fn a_clients_address_alone_does_not_tie_an_alert_to_a_balancer_that_may_have_any() {
+    let mut world = world();
+    world.site.declared = false;
+    world.site.gateways[3].addresses.clear();
+    world.carried_at_any(LB, "192.0.2.66", get("/a", "10.0.0.11:8080"), (10.0, 10.1));
+    // Who scans us called here too, minutes before he tried the doors of another machine.
+    let trace = world.alert_showing(CLIENT, "198.51.100.200:22", 300.0, None);
+    assert_eq!(reason(&trace), Some(Reason::UnknownAddress));
+    let trace = world.alert_showing(CLIENT, "198.51.100.200:80", 10.1, shown("/a"));
+    assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
+}
+
+#[test]
+fn alike_requests_over_several_connections_tell_no_process() {
+    let mut world = world();
+    for from in ["10.0.0.5:40706", "10.0.0.5:40707"] {
+        let through = Try { backend: Some(at("10.0.0.11:8080")), from: Some(at(from)), ..Try::default() };
+        let request = Request { tries: vec![through], ..get("/a", "10.0.0.11:8080") };
+        world.carried(LB, (VIP, CLIENT), request, (10.0, 10.1));
+    }
+    let trace = world.alert_showing(CLIENT, VIP, 10.1, shown("/a"));
+    assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
+    let peer = masked(&trace.dest).hops[0].inside_remote.as_ref().unwrap().endpoint();
+    assert_eq!(peer, at("10.0.0.5"), "either may have been another worker's");
+}

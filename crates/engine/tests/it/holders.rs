@@ -132,19 +132,37 @@ fn two_logs_of_one_gateway_are_one_truth() {
     coarse.name = "gw-a.coarse.log".into();
     coarse.files = vec!["gw-a.coarse.log".into()];
     world.site.logs.push(coarse);
-    world.site.gateways[0].logs.insert(unmasq_model::LogIx(3));
+    world.site.gateways[0].logs.insert(unmasq_model::LogIx(5));
     world.session(GW_A, OUTSIDE, REMOTE, "10.0.0.14:51000", (10.0, 20.0));
     world.session(GW_A, OUTSIDE, REMOTE, "10.0.0.15:52000", (25.0, 40.0));
     world.in_log(
-        3,
+        5,
         GW_A,
         (OUTSIDE, REMOTE, "10.0.0.14:51000"),
         (Span::at(t(10.0)), Span::between(t(12.0), t(60.0))),
     );
     let trace = world.alert(OUTSIDE, REMOTE, 30.0);
-    // What the coarser log cannot exclude is not excluded: to guess which of its records is which of
-    // the finer log's could leave out the right one.
-    assert_eq!(masked(&trace.src).candidates_total, 2);
+    // What the coarser log leaves open, the finer one knows to be over.
+    assert_eq!(inside(&trace.src).as_deref(), Some("vpc-a 10.0.0.15:52000"));
     let trace = world.alert(OUTSIDE, REMOTE, 15.0);
     assert_eq!(masked(&trace.src).hops[0].evidence.len(), 2, "both logs are cited");
+    world.site.logs[0].coverage.until = t(29.0);
+    let trace = world.alert(OUTSIDE, REMOTE, 30.0);
+    assert_eq!(masked(&trace.src).candidates_total, 2, "a log that had stopped by then rules nothing out");
+}
+
+#[test]
+fn two_logs_of_thousands_of_holders_are_not_compared_each_with_each() {
+    let mut world = World::new();
+    world.site.logs.push(world.site.logs[0].clone());
+    world.site.gateways[0].logs.insert(unmasq_model::LogIx(5));
+    for host in 0..4_000_u32 {
+        let inside = std::net::Ipv4Addr::from_bits(0x0a00_0000 + host).to_string();
+        let held = (Span::at(t(10.0)), Span::at(t(60.0)));
+        for log in [0, 5] {
+            world.in_log(log, GW_A, ("203.0.113.10", "198.51.100.66", &inside), held);
+        }
+    }
+    let trace = world.alert("203.0.113.10", "198.51.100.66", 30.0);
+    assert_eq!(masked(&trace.src).candidates_total, 4_000);
 }

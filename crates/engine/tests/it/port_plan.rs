@@ -50,3 +50,11 @@ fn a_change_within_the_clock_bound_leaves_two() {
     let trace = world.alert(CGN, PEER, 32.0);
     assert_eq!(inside(&trace.src).as_deref(), Some("subscribers 100.64.7.1"));
 }
+
+#[test]
+fn a_packet_that_nobody_called_for_may_have_reached_nobody() {
+    let world = world(&[("100.64.0.0", Span::ALWAYS)]);
+    let trace = world.alert(PEER, CGN, 30.0);
+    assert_eq!(inside(&trace.dest).as_deref(), Some("subscribers 100.64.0.1"));
+    assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely));
+}

@@ -211,3 +211,13 @@ fn other_alerts_are_read_by_a_map_of_their_fields() {
     place.write("slip.toml", "tiem = 'when'\n");
     place.run(&line.replace("map.toml", "slip.toml")).exits(1).says("slip.toml");
 }
+
+#[test]
+fn a_format_string_that_fits_nothing_or_does_not_end_is_told_what_to_do() {
+    let place = Workplace::with_lab();
+    let line =
+        "trace --alerts eve.json --sessions nginx[$remote_addr[$msec]]:gw-a.conntrack.log --only-alerts";
+    place.run(line).exits(3).says("compare the format string with a line");
+    let line = "trace --alerts eve.json --sessions nginx[$remote_addr:gw-a.conntrack.log";
+    place.run(line).exits(2).says("the format string does not end");
+}
