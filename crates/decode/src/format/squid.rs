@@ -9,7 +9,7 @@
 //! | theirs | ours |
 //! | --- | --- |
 //! | `%<la`, `%<lp` | outside: the proxy's own end towards the destination |
-//! | `%<a`, `%<p` | remote. Without `%<p`, the port of the URL, if no other proxy was asked |
+//! | `%<a`, `%<p` | remote. Without `%<p`, the port of the URL, if the proxy called it itself |
 //! | `%>a`, `%>p` | inside |
 //! | `%>la`, `%>lp`, else `%la`, `%lp` | inside remote |
 //! | `%ts.%tu`, else `%tl` or `%tg` | **end** |
@@ -136,9 +136,11 @@ fn record(values: &Values<'_>) -> Result<Option<Record>, Unreadable> {
     }))
 }
 
-/// Whether the server of the URL itself was asked, and no other proxy in its place.
+/// Whether the port of the URL was called: not where another proxy was asked, nor where the client's packets
+/// were intercepted (`ORIGINAL_DST`) or its tunnel was opened (`PINNED`): there the URL is made of a Host
+/// header, which may name any port.
 fn is_direct(hierarchy: &str) -> bool {
-    ["DIRECT", "ORIGINAL_DST", "PINNED"].iter().any(|word| hierarchy.ends_with(word))
+    hierarchy.ends_with("DIRECT")
 }
 
 /// `host:443`, `http://host/`, `https://[2001:db8::1]:8443/`.
@@ -174,4 +176,25 @@ fn times(values: &Values<'_>) -> Result<(Span, Span), Unreadable> {
     let earliest = end.from().minus(lasted).minus(Duration::from_millis(1));
     let start = Span::between(earliest, end.to().minus(lasted)).widened(ROUND);
     Ok((start, Span::between(end.from(), end.to().plus(ROUND))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_only_the_host_header_names_is_not_the_peers() {
+        let remote = |hierarchy: &str| {
+            let line = format!(
+                "1525344856.899     12 192.0.2.50 TCP_MISS/200 0 GET http://x.example:8080/ - {hierarchy}/198.51.100.44 -"
+            );
+            let mut out = Vec::new();
+            Squid::new(&Hints::default()).unwrap().decode(line.as_bytes(), &mut out).unwrap();
+            out[0].translation.remote.unwrap().to_string()
+        };
+        assert_eq!(remote("HIER_DIRECT"), "198.51.100.44:8080");
+        for hierarchy in ["ORIGINAL_DST", "PINNED", "FIRSTUP_PARENT"] {
+            assert_eq!(remote(hierarchy), "198.51.100.44", "{hierarchy}");
+        }
+    }
 }
