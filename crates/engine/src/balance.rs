@@ -15,6 +15,9 @@ use unmasq_model::{
     RequestsQuestion, Session, Site, Span,
 };
 
+/// How long a request may be under way: long polls, sockets, uploads.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
 /// How long a connection may be silent between two requests: longer than balancers wait by default
 /// (HAProxy, nginx and the clouds' wait for 1 to 75 s; Alibaba's for at most 600).
 const IDLE: Duration = Duration::from_secs(600);
@@ -89,6 +92,15 @@ pub(crate) fn undeclared(site: &Site, leg: &Leg) -> Vec<GatewayIx> {
             && !gateway.logs.is_empty()
     });
     candidates.map(|(ix, _)| ix).collect()
+}
+
+/// Up to when a log must be complete to have whatever was under way during `at`: a balancer writes of a request
+/// when it is over.
+pub(crate) fn told_when_over(site: &Site, gateway: GatewayIx, at: Span) -> Span {
+    match site.gateway(gateway).kind {
+        GatewayKind::Balancer => Span::between(at.from(), at.to().plus(LONGEST)),
+        GatewayKind::Nat | GatewayKind::Node => at,
+    }
 }
 
 /// The request that a stay is of.

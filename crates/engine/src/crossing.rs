@@ -260,8 +260,14 @@ fn certainty<'k>(
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
     let told_of = |gateway| balance::told_of(site, gateway, leg);
-    let all_arrived =
-        translators.iter().all(|t| shows_all(site, t.gateway, told_of(t.gateway), only_translator));
+    let all_arrived = translators.iter().all(|t| {
+        shows_all(
+            site,
+            t.gateway,
+            balance::told_when_over(site, t.gateway, told_of(t.gateway)),
+            only_translator,
+        )
+    });
     let all_arrived = site.declared && all_arrived;
     let (names, passed) = (translators.to_vec(), balance::passed(leg));
     move |candidate| {

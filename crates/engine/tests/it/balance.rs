@@ -1,6 +1,6 @@
 //! What lies behind a balancer.
 
-use crate::world::{INNER_LB, LB, World, at, inside, masked};
+use crate::world::{INNER_LB, LB, World, at, inside, masked, t};
 use unmasq_model::{
     Certainty, GatewayName, HttpContext, Layer, Listener, Protocol, Reason, Request, Status, Trace, Try,
 };
@@ -44,6 +44,12 @@ fn get(path: &str, backend: &str) -> Request {
 fn shown(url: &str) -> Option<HttpContext> {
     let (host, method) = (Some("SHOP.example".into()), Some("GET".into()));
     Some(HttpContext { host, method, url: Some(url.into()), ..HttpContext::default() })
+}
+
+/// Declares a log complete for long enough that whatever was under way has ended.
+fn complete(world: &mut World, log: usize) {
+    let coverage = &mut world.site.logs[log].coverage;
+    (coverage.complete, coverage.until) = (true, t(7_200.0));
 }
 
 fn named(trace: &Trace) -> Option<String> {
@@ -201,7 +207,7 @@ fn a_client_from_a_header_is_no_key() {
     let trace = world.alert_showing(CLIENT, VIP, 10.1, shown("/a"));
     assert_eq!(named(&trace).as_deref(), Some("vpc-a 10.0.0.11:8080"));
     assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely));
-    world.site.logs[3].coverage.complete = true;
+    complete(&mut world, 3);
     let trace = world.alert_showing(CLIENT, VIP, 10.1, shown("/a"));
     assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely), "complete, but claimed");
 }
@@ -209,10 +215,19 @@ fn a_client_from_a_header_is_no_key() {
 #[test]
 fn a_complete_log_has_no_other_request_like_it() {
     let mut world = world();
-    world.site.logs[3].coverage.complete = true;
+    complete(&mut world, 3);
     world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.11:8080"), (10.0, 10.1));
     let trace = world.alert_showing(CLIENT, VIP, 10.1, shown("/a"));
     assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Certain));
+}
+
+#[test]
+fn a_request_that_is_still_under_way_is_in_no_log() {
+    let mut world = world();
+    world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.11:8080"), (10.0, 10.1));
+    world.site.logs[3].coverage.complete = true;
+    let trace = world.alert_showing(CLIENT, VIP, 10.1, shown("/a"));
+    assert_eq!(masked(&trace.dest).certainty, Some(Certainty::Likely), "it ends within the hour");
 }
 
 #[test]
@@ -338,7 +353,7 @@ fn a_late_alert_may_be_about_the_connection_before() {
 #[test]
 fn a_connection_that_stays_silent_leaves_no_record() {
     let mut world = world();
-    world.site.logs[3].coverage.complete = true;
+    complete(&mut world, 3);
     let first = Request { connection: Some(1), ..get("/a", "10.0.0.11:8080") };
     world.carried(LB, (VIP, CLIENT), first.clone(), (1000.0, 1000.1));
     let certainty = |world: &World, seconds| {
@@ -367,7 +382,7 @@ fn a_connection_is_not_final_while_it_may_carry_more() {
 #[test]
 fn what_only_the_count_tells_apart_is_never_certain() {
     let mut world = world();
-    world.site.logs[3].coverage.complete = true;
+    complete(&mut world, 3);
     let counted = |n, backend| Request { position: Some(n), ..get("/a", backend) };
     world.carried(LB, (VIP, CLIENT), counted(1, "10.0.0.11:8080"), (10.0, 10.0));
     world.carried(LB, (VIP, CLIENT), counted(3, "10.0.0.12:8080"), (10.4, 10.4));
@@ -380,7 +395,7 @@ fn what_only_the_count_tells_apart_is_never_certain() {
 #[test]
 fn records_that_disagree_on_the_tries_are_not_certain() {
     let mut world = world();
-    world.site.logs[3].coverage.complete = true;
+    complete(&mut world, 3);
     let tries = ["10.0.0.12:8080", "10.0.0.11:8080"].map(|b| Try { backend: Some(at(b)), ..Try::default() });
     world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.11:8080"), (10.0, 10.0));
     let retried = Request { tries: tries.into(), ..get("/a", "10.0.0.11:8080") };
@@ -421,12 +436,12 @@ fn one_complete_log_says_nothing_of_what_a_balancers_other_logs_lack() {
     let mut world = world();
     world.site.logs.push(world.site.logs[3].clone());
     world.site.gateways[3].logs.insert(unmasq_model::LogIx(5));
-    world.site.logs[5].coverage.complete = true;
+    complete(&mut world, 5);
     world.carried(LB, (VIP, CLIENT), get("/a", "10.0.0.11:8080"), (10.0, 10.1));
     let certainty =
         |world: &World| masked(&world.alert_showing(CLIENT, VIP, 10.1, shown("/a")).dest).certainty;
     assert_eq!(certainty(&world), Some(Certainty::Likely));
-    world.site.logs[3].coverage.complete = true;
+    complete(&mut world, 3);
     assert_eq!(certainty(&world), Some(Certainty::Certain));
 }
 

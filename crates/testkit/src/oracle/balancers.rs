@@ -49,7 +49,7 @@ impl<'a> Oracle<'a> {
                 && gateway.outside_realm == *asked.realm
         });
         let carried = balancers.map(|(ix, _)| self.carried(ix, asked));
-        carried.filter(|all| all.iter().any(|session| !is_claimed(session))).flatten().collect()
+        carried.filter(|all| all.iter().any(|session| ties(session, asked))).flatten().collect()
     }
 
     /// The requests of the connection that was there then, as far as the log tells connections apart.
@@ -97,6 +97,15 @@ fn request(session: &Session) -> &Request {
 
 fn layer(session: &Session) -> Layer {
     request(session).layer
+}
+
+/// Whether a client of its own ties an alert to a balancer that may have any address: by its port, or by what
+/// it asked for.
+fn ties(session: &Session, asked: Asked<'_>) -> bool {
+    let ports =
+        [session.translation.remote, asked.remote].map(|client| client.and_then(|client| client.port));
+    let texts = asked.shown.is_some_and(|shown| shown.url.is_some()) && request(session).path.is_some();
+    !is_claimed(session) && (ports.iter().all(Option::is_some) || texts)
 }
 
 fn is_claimed(session: &Session) -> bool {
