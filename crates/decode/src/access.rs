@@ -2,7 +2,7 @@
 
 use crate::{Record, Unreadable, field, field::fault};
 use jiff::tz::TimeZone;
-use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 use unmasq_model::{Endpoint, Outside, Ports, Protocol, Request, Role, Span, Translation, Try};
 
 /// Servers that wait for many sockets at once look at the clock once a round: what they write may be
@@ -10,7 +10,7 @@ use unmasq_model::{Endpoint, Outside, Ports, Protocol, Request, Role, Span, Tran
 pub(crate) const ROUND: Duration = Duration::from_millis(10);
 
 /// How long before its end a request is taken to have begun where the log does not tell.
-pub(crate) const LONGEST: Duration = Duration::from_secs(3_600);
+pub(crate) const ASSUMED_LONGEST: Duration = Duration::from_secs(3_600);
 
 /// The try of a log that does not name backends: somebody may have answered, nobody knows who.
 pub(crate) fn untold() -> Try {
@@ -30,12 +30,10 @@ pub(crate) fn clf_time(name: &str, text: &str, zone: Option<&TimeZone>) -> Resul
 }
 
 fn iso_of(text: &str) -> Option<String> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (date, time) = text.split_once(':')?;
     let mut date = date.split('/');
     let (day, month, year) = (date.next()?, date.next()?, date.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let month = field::month(month)?;
     let (clock, offset) = time.split_once(' ').unwrap_or((time, ""));
     (date.next().is_none() && day.len() == 2 && year.len() == 4)
         .then(|| format!("{year}-{month:02}-{day}T{clock}{offset}"))
@@ -72,10 +70,31 @@ pub(crate) fn outside(ip: Option<IpAddr>, port: Option<u16>) -> Outside {
     Outside { ip: ip.map(|ip| ip.to_canonical()), ports: port.map_or(Ports::Any, Ports::One) }
 }
 
-/// The record of what a balancer carried: the backend that was tried last is inside.
+/// Undoes a log's escapes: `mark` and two hexadecimal digits are one byte. What is none stays as it is.
+pub(crate) fn unescaped<'a>(text: &'a str, mark: &str) -> Cow<'a, str> {
+    if !text.contains(mark) {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = rest.strip_prefix(mark.as_bytes()).and_then(|code| code.split_at_checked(2));
+        let escaped = escaped.and_then(|(code, after)| {
+            let code = std::str::from_utf8(code).ok().filter(|c| c.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            Some((u8::from_str_radix(code, 16).ok()?, after))
+        });
+        let (byte, after) = escaped.unwrap_or((byte, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The record of what a balancer carried. The backend that was tried last is inside: it answered, or
+/// nobody did.
 pub(crate) fn carried(
     outside: Outside,
-    client: Endpoint,
+    client: Option<Endpoint>,
     request: Request,
     start: Span,
     end: Span,
@@ -88,7 +107,7 @@ pub(crate) fn carried(
             protocol: Some(Protocol::TCP),
             role: Role::Server,
             outside,
-            remote: Some(client),
+            remote: client,
             inside: last.and_then(|tried| tried.backend),
             inside_remote: last.and_then(|tried| tried.from),
         },

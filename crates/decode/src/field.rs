@@ -115,6 +115,13 @@ impl<'a> Clock<'a> {
     }
 }
 
+/// The number of a month by its English abbreviation, from 1.
+pub(crate) fn month(name: &str) -> Option<i8> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    (1..).zip(MONTHS).find_map(|(number, known)| (known == name).then_some(number))
+}
+
 /// An address that names somebody.
 pub(crate) fn address(name: &str, text: &str) -> Result<IpAddr, Unreadable> {
     text.parse::<IpAddr>()

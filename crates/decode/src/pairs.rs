@@ -17,7 +17,8 @@ impl<'a> Pairs<'a> {
         while let Some((before, after)) = line.split_once('=') {
             let name = before.rsplit([' ', ',', '\t']).next().unwrap_or(before);
             let (value, rest) = match after.strip_prefix('"') {
-                Some(quoted) => quoted_value(quoted),
+                // Of a line that was cut, half a value is none.
+                Some(text) => quoted(text).unwrap_or_default(),
                 None => after.split_at(after.find([' ', ',', '\t']).unwrap_or(after.len())),
             };
             if pairs.len() == PAIRS_AT_MOST {
@@ -44,8 +45,8 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// What stands before the closing quote, and what follows it.
-fn quoted_value(text: &str) -> (&str, &str) {
+/// What stands before the closing quote, and what follows it; `None` if there is none.
+pub(crate) fn quoted(text: &str) -> Option<(&str, &str)> {
     let mut escaped = false;
     let end = text.bytes().position(|byte| match byte {
         _ if escaped => {
@@ -57,12 +58,8 @@ fn quoted_value(text: &str) -> (&str, &str) {
             false
         }
         byte => byte == b'"',
-    });
-    match end {
-        Some(end) => (&text[..end], &text[end + 1..]),
-        // The line was cut: half a value is none.
-        None => ("", ""),
-    }
+    })?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 
 mod time;
 
+use crate::pairs;
 use std::borrow::Cow;
 pub(crate) use time::Written;
 
@@ -173,21 +174,10 @@ pub(crate) fn param<'a>(structured: &'a str, name: &str) -> Option<Cow<'a, str>>
 fn params(mut text: &str) -> impl Iterator<Item = (&str, &str)> {
     std::iter::from_fn(move || {
         let (before, after) = text.split_once("=\"")?;
-        let mut escaped = false;
-        let end = after.bytes().position(|byte| match byte {
-            _ if escaped => {
-                escaped = false;
-                false
-            }
-            b'\\' => {
-                escaped = true;
-                false
-            }
-            byte => byte == b'"',
-        })?;
-        text = &after[end + 1..];
+        let (value, rest) = pairs::quoted(after)?;
+        text = rest;
         let name = before.rsplit([' ', '[']).next().unwrap_or(before);
-        Some((name, &after[..end]))
+        Some((name, value))
     })
 }
 

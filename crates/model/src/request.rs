@@ -33,6 +33,26 @@ pub struct Request {
     pub tries: Vec<Try>,
 }
 
+impl Request {
+    /// A request of which nothing is known but the layer.
+    #[must_use]
+    pub const fn new(layer: Layer) -> Self {
+        Self {
+            layer,
+            client_claimed: false,
+            host: None,
+            method: None,
+            path: None,
+            agent: None,
+            status: None,
+            body_bytes: None,
+            position: None,
+            connection: None,
+            tries: Vec::new(),
+        }
+    }
+}
+
 /// What a balancer's record is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Layer {

@@ -34,7 +34,7 @@ mod fields;
 
 use super::{
     Definition, FormatTraits,
-    carried::{Carried, Lines, answered, began, is_method, lasted, some_text, unknown_request},
+    carried::{Carried, Lines, answered, began, is_method, lasted, some_text},
     rows::{Needed, Rows},
 };
 use crate::{
@@ -44,7 +44,7 @@ use crate::{
 };
 use fields::{check_types, misfit, names_client, tries};
 use std::{borrow::Cow, sync::Arc, time::Duration};
-use unmasq_model::{Endpoint, GatewayName, Layer, Outside, Ports, Realm, Span, Try};
+use unmasq_model::{Endpoint, GatewayName, Layer, Outside, Ports, Realm, Request, Span, Try};
 
 /// ALB.
 pub(super) const ALB: Definition = Definition {
@@ -152,7 +152,7 @@ fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unre
         |name: &str| fields(name).ok_or_else(|| fault(name, "is missing: log and export every field"));
     let statuses = fields("upstream_status");
     let tries = tries(&written("upstream_addr")?, statuses.as_deref())?;
-    let mut request = unknown_request(Layer::Request);
+    let mut request = Request::new(Layer::Request);
     request.status = answered("status", &written("status")?).map_err(|_| misfit("status", "a status"))?;
     request.host = host(fields, &tries);
     request.method = optional("request_method").filter(|text| is_method(text)).map(|text| Arc::from(&*text));

@@ -26,14 +26,14 @@
 use super::{
     Definition, FormatTraits,
     aws::{self, field},
-    carried::{ANYWHERE, Carried, Lines, answered, endpoint, rounded, status, unknown_request, utc},
+    carried::{ANYWHERE, Carried, Lines, answered, endpoint, rounded, status, utc},
 };
 use crate::{
     Unreadable,
     field::{fault, number},
 };
 use std::time::Duration;
-use unmasq_model::{GatewayName, Layer, Span, Try};
+use unmasq_model::{GatewayName, Layer, Request, Span, Try};
 
 /// The whole format.
 pub(super) const TEXT: Definition = Definition {
@@ -66,7 +66,7 @@ fn line(line: &str) -> Result<Option<Carried>, Unreadable> {
     let client = endpoint("client:port", at(3, "client:port")?)?;
 
     let sent = aws::request(at(12, "request")?);
-    let mut request = unknown_request(Layer::Request);
+    let mut request = Request::new(Layer::Request);
     request.host = sent.host;
     request.method = sent.method;
     request.path = sent.path;

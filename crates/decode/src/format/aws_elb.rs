@@ -23,11 +23,11 @@
 use super::{
     Definition, FormatTraits,
     aws::{self, field},
-    carried::{ANYWHERE, Carried, Lines, answered, endpoint, lasted, status, unknown_request, utc},
+    carried::{ANYWHERE, Carried, Lines, answered, endpoint, lasted, status, utc},
 };
 use crate::{Unreadable, field::fault};
 use std::time::Duration;
-use unmasq_model::{GatewayName, Layer, LogTime, Span, Try};
+use unmasq_model::{GatewayName, Layer, LogTime, Request, Span, Try};
 
 /// The whole format.
 pub(super) const TEXT: Definition = Definition {
@@ -60,7 +60,7 @@ fn line(line: &str) -> Result<Option<Carried>, Unreadable> {
     let sent_request = at(11, "request")?.trim_end();
     let layer = if sent_request == "- - -" { Layer::Connection } else { Layer::Request };
     let sent = aws::request(sent_request);
-    let mut request = unknown_request(layer);
+    let mut request = Request::new(layer);
     request.host = sent.host;
     request.method = sent.method;
     request.path = sent.path;

@@ -23,11 +23,11 @@
 use super::{
     Definition, FormatTraits,
     aws::{self, field},
-    carried::{Carried, Lines, began, endpoint, lasted, unknown_request, utc},
+    carried::{Carried, Lines, began, endpoint, lasted, utc},
 };
 use crate::{Unreadable, field::fault};
 use std::time::Duration;
-use unmasq_model::{GatewayName, Layer, Span, Try};
+use unmasq_model::{GatewayName, Layer, Request, Span, Try};
 
 /// The whole format.
 pub(super) const TEXT: Definition = Definition {
@@ -62,7 +62,7 @@ fn line(line: &str) -> Result<Option<Carried>, Unreadable> {
     let start = Span::new(created.from(), created.to().min(closed.to()))
         .map_err(|_| fault("tls_connection_creation_time", "is after `time`"))?;
 
-    let mut request = unknown_request(Layer::Connection);
+    let mut request = Request::new(Layer::Connection);
     request.host = fields.get(17).and_then(|name| aws::text(name));
     if at(8, "tls_handshake_time")? != "-" {
         request.tries = vec![Try::default()];

@@ -1,7 +1,7 @@
 //! What balancers' access logs have in common: one line is one request or connection that was carried.
 
 use crate::{
-    Decoder, Fact, Record, Unreadable,
+    Decoder, Record, Unreadable, access,
     field::{fault, number},
     json::{is_blank, text_of},
 };
@@ -10,10 +10,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use unmasq_model::{
-    Endpoint, GatewayName, Layer, LogTime, Outside, Ports, Protocol, Realm, Request, Role, Span, Translation,
-    Try,
-};
+use unmasq_model::{Endpoint, GatewayName, LogTime, Outside, Ports, Realm, Request, Span, Try};
 
 /// What one line of a balancer's log says.
 pub(super) struct Carried {
@@ -36,43 +33,11 @@ pub(super) struct Carried {
 /// Nothing is known of what the client connected to.
 pub(super) const ANYWHERE: Outside = Outside { ip: None, ports: Ports::Any };
 
-/// A request of which nothing is known yet.
-pub(super) fn unknown_request(layer: Layer) -> Request {
-    Request {
-        layer,
-        client_claimed: false,
-        host: None,
-        method: None,
-        path: None,
-        agent: None,
-        status: None,
-        body_bytes: None,
-        position: None,
-        connection: None,
-        tries: Vec::new(),
-    }
-}
-
 impl Carried {
-    /// The record. The backend is the one that was tried last: it answered, or nobody did.
+    /// The record, with what the line says of its place.
     fn record(self) -> Record {
-        let last = self.request.tries.last();
-        let inside = last.and_then(|last| last.backend);
-        let inside_remote = last.and_then(|last| last.from);
-        Record {
-            gateway: self.gateway,
-            inside_realm: self.inside_realm,
-            translation: Translation {
-                protocol: Some(Protocol::TCP),
-                role: Role::Server,
-                outside: self.outside,
-                remote: self.client,
-                inside,
-                inside_remote,
-            },
-            request: Some(Arc::new(self.request)),
-            fact: Fact::Whole { start: self.start, end: self.end, proven: None },
-        }
+        let Self { gateway, inside_realm, outside, client, request, start, end } = self;
+        Record { gateway, inside_realm, ..access::carried(outside, client, request, start, end) }
     }
 }
 
@@ -167,13 +132,13 @@ pub(super) fn lasted(text: &str, unit: Duration) -> Option<(Duration, Duration)>
     let step = unit / 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
     let parts: u64 = if fraction.is_empty() { 0 } else { number(fraction)? };
     let told = number::<u64>(whole)?.checked_mul(unit)?.checked_add(parts * step)?;
-    let told = Some(Duration::from_nanos(told)).filter(|told| *told <= LONGEST)?;
+    let told = Some(Duration::from_nanos(told)).filter(|told| *told <= BELIEVABLE)?;
     let step = Duration::from_nanos(step);
     Some((told.saturating_sub(step), told + step))
 }
 
 /// Nobody holds a connection for longer; a record that says so is damaged.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const BELIEVABLE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// When something began that ended at `end` and lasted that long.
 pub(super) fn began(end: Span, (least, most): (Duration, Duration)) -> Span {

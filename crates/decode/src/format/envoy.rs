@@ -31,9 +31,7 @@ mod text;
 use super::{
     Definition, FormatTraits,
     carried::{ANYWHERE, socket},
-    carried::{
-        Carried, Lines, answered, ended, lasted, some_text, status, unknown_request, unnamed_tries, utc,
-    },
+    carried::{Carried, Lines, answered, ended, lasted, some_text, status, unnamed_tries, utc},
     wrapped::unwrapped,
 };
 use crate::{
@@ -41,7 +39,7 @@ use crate::{
     field::{fault, number},
 };
 use std::{net::IpAddr, time::Duration};
-use unmasq_model::{Endpoint, Layer, Outside, Ports, Try};
+use unmasq_model::{Endpoint, Layer, Outside, Ports, Request, Try};
 
 /// The whole format.
 pub(super) const ANY: Definition = Definition {
@@ -96,7 +94,7 @@ fn carried(said: &Said, names: &Names) -> Result<Carried, Unreadable> {
     let bare = said.method.is_none() && said.protocol.is_none() && code.is_none();
     let layer = if bare { Layer::Connection } else { Layer::Request };
 
-    let mut request = unknown_request(layer);
+    let mut request = Request::new(layer);
     let text = |text: &Option<String>| text.as_deref().and_then(some_text);
     request.host = text(&said.authority);
     request.method = text(&said.method);

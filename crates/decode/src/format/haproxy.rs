@@ -135,7 +135,7 @@ impl Haproxy {
         let failed = line.kind == Kind::Failed;
         // A handshake that failed is over soon, whenever that was.
         let end = if failed {
-            Span::between(end.from(), end.to().min(start.to().plus(access::LONGEST)))
+            Span::between(end.from(), end.to().min(start.to().plus(access::ASSUMED_LONGEST)))
         } else {
             end
         };
@@ -156,7 +156,7 @@ impl Haproxy {
             tries: if failed { Vec::new() } else { server::tries(values, &self.hints.names)? },
         };
         let outside = access::outside(outside.map(|outside| outside.ip), port);
-        let mut record = access::carried(outside, client, request, start, end);
+        let mut record = access::carried(outside, Some(client), request, start, end);
         if line.kind == Kind::Connection {
             // One client port has one connection at a time.
             record.fact = Fact::Whole { start, end, proven: Span::new(start.to(), end.from()).ok() };

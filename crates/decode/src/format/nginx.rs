@@ -30,7 +30,7 @@ mod values;
 use super::{Definition, FormatTraits, wrapped::unwrapped};
 use crate::{
     BadLayout, Decoder, Hints, Record, Unreadable,
-    access::{self, LONGEST, ROUND},
+    access::{self, ASSUMED_LONGEST, ROUND},
     field::{self, UnixUnit, fault, required},
     json::{Object, is_blank, text_of},
     layout::{Cells, Layout},
@@ -170,7 +170,7 @@ fn record(values: &Values<'_>) -> Result<Option<Record>, Unreadable> {
         connection: number(Var::Connection),
         tries: upstream::tries(values, left)?,
     };
-    Ok(Some(access::carried(access::outside(server, server_port), client, request, start, end)))
+    Ok(Some(access::carried(access::outside(server, server_port), Some(client), request, start, end)))
 }
 
 /// The TCP peer, and whether what stands for it are only a header's words; `None` if the client came
@@ -219,7 +219,7 @@ fn times(values: &Values<'_>) -> Result<(Span, Span), Unreadable> {
             let lasted = lasted.ok_or_else(|| fault("$request_time", "is not a duration"))?;
             Span::between(end.from().minus(lasted), end.to().minus(lasted))
         }
-        None => Span::between(end.from().minus(LONGEST), end.to()),
+        None => Span::between(end.from().minus(ASSUMED_LONGEST), end.to()),
     };
     Ok((start.widened(ROUND), Span::between(end.from(), end.to().plus(ROUND))))
 }

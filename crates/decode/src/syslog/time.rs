@@ -11,7 +11,7 @@ pub(crate) enum Written<'a> {
     /// `2026-03-01T10:00:00.123456+01:00`; the offset may be missing, or a word after it.
     Iso { text: &'a str, zone: Option<&'a str> },
     /// `Mar  1 10:00:00`, as C's `asctime` orders it.
-    Bsd { year: Option<i16>, month: u8, day: u8, clock: &'a str, zone: Option<&'a str> },
+    Bsd { year: Option<i16>, month: i8, day: u8, clock: &'a str, zone: Option<&'a str> },
 }
 
 const NO_TIME: Unreadable = Unreadable::because("the time before it is none between the years 1970 and 9999");
@@ -23,9 +23,6 @@ const OTHER_ZONE: Unreadable = Unreadable::because(
 
 /// How far a time may lie after the last writing of its file before it is taken for last year's.
 const AHEAD_AT_MOST: Duration = Duration::from_secs(2 * 24 * 3600);
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Words that stand for a zone in a header; a host that is called so would be taken for one.
 const ZONES: [&str; 34] = [
@@ -65,7 +62,7 @@ impl<'a> Written<'a> {
     fn take_bsd(text: &'a str) -> Option<(Self, &'a str)> {
         // IOS marks a clock that is not set, or not in step.
         let (month, rest) = super::word(text.trim_start_matches(['*', '.']));
-        let month = (1..).zip(MONTHS).find_map(|(number, name)| (name == month).then_some(number))?;
+        let month = field::month(month)?;
         let (day, rest) = super::word(rest);
         let day = field::number::<u8>(day).filter(|day| (1..=31).contains(day))?;
         let (before, rest) = year_word(rest);
@@ -116,7 +113,7 @@ impl<'a> Written<'a> {
     }
 }
 
-fn civil(year: i16, month: u8, day: u8, clock: &str) -> String {
+fn civil(year: i16, month: i8, day: u8, clock: &str) -> String {
     format!("{year:04}-{month:02}-{day:02}T{clock}")
 }
 

@@ -18,17 +18,8 @@ fn world() -> World {
 
 fn sent_to(backends: &[&str]) -> Request {
     Request {
-        layer: Layer::Request,
-        client_claimed: false,
-        host: None,
-        method: None,
-        path: None,
-        agent: None,
-        status: None,
-        body_bytes: None,
-        position: None,
-        connection: None,
         tries: backends.iter().map(|backend| Try { backend: Some(at(backend)), ..Try::default() }).collect(),
+        ..Request::new(Layer::Request)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The two ways in which an event line writes a time.
 
-use crate::{EventKind, Unreadable};
+use crate::{EventKind, Unreadable, field};
 use jiff::{
     civil::DateTime,
     tz::{AmbiguousOffset, Offset, TimeZone},
@@ -71,7 +71,7 @@ fn civil(text: &str) -> Option<DateTime> {
     let mut words = text.split_ascii_whitespace();
     // The weekday says nothing that the date does not.
     words.next()?;
-    let month = month(words.next()?)?;
+    let month = field::month(words.next()?)?;
     let day = words.next()?.parse().ok()?;
     let mut clock = words.next()?.split(':').map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
@@ -80,13 +80,6 @@ fn civil(text: &str) -> Option<DateTime> {
         return None;
     }
     DateTime::new(year, month, day, hour, minute, second, 0).ok()
-}
-
-/// The number of an English month.
-fn month(name: &str) -> Option<i8> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    i8::try_from(MONTHS.iter().position(|month| *month == name)? + 1).ok()
 }
 
 /// When a line may have been written whose time is this second. C's `time()` is behind by up to the

@@ -3,7 +3,7 @@
 use super::{layout::Item, values::Values};
 use crate::{
     Hints, Unreadable,
-    access::{self, LONGEST, ROUND},
+    access::{self, ASSUMED_LONGEST, ROUND},
     field::{self, UnixUnit, fault},
     syslog::Written,
 };
@@ -79,7 +79,7 @@ fn unbegun(values: &Values<'_>, written: Option<Written<'_>>, hints: &Hints) -> 
         Some(Timer { lasted, .. }) => {
             Span::between(end.from().minus(lasted).minus(MILLISECOND), end.to().minus(lasted)).widened(ROUND)
         }
-        None => Span::between(end.from().minus(LONGEST), end.to()),
+        None => Span::between(end.from().minus(ASSUMED_LONGEST), end.to()),
     };
     Ok(Edges { start, end })
 }

@@ -1,7 +1,7 @@
 //! The values of one line by their items.
 
 use super::layout::Item;
-use crate::{Unreadable, layout::Cells};
+use crate::{Unreadable, access, layout::Cells};
 use std::borrow::Cow;
 
 /// What one line says.
@@ -42,21 +42,7 @@ impl<'a> Values<'a> {
 
 /// `#22` is a quote.
 fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('#') {
-        return Cow::Borrowed(text);
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = after.split_at_checked(2).filter(|_| byte == b'#').and_then(|(code, after)| {
-            let code = std::str::from_utf8(code).ok().filter(|c| c.bytes().all(|b| b.is_ascii_hexdigit()))?;
-            Some((u8::from_str_radix(code, 16).ok()?, after))
-        });
-        let (byte, after) = escaped.unwrap_or((byte, after));
-        bytes.push(byte);
-        rest = after;
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    access::unescaped(text, "#")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The values of one line by the names of their variables, however the line is written.
 
 use super::layout::{Escape, Var};
-use crate::{Unreadable, json, json::Object, layout::Cells};
+use crate::{Unreadable, access, json, json::Object, layout::Cells};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// What one line says.
@@ -61,20 +61,7 @@ fn unescaped(text: &str, escape: Escape) -> Cow<'_, str> {
     if escape == Escape::Json {
         return json::unescaped(text).unwrap_or(Cow::Borrowed(text));
     }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = after.split_at_checked(3).filter(|(code, _)| byte == b'\\' && code[0] == b'x');
-        let escaped = escaped.and_then(|(code, after)| {
-            let code =
-                std::str::from_utf8(&code[1..]).ok().filter(|c| c.bytes().all(|b| b.is_ascii_hexdigit()))?;
-            Some((u8::from_str_radix(code, 16).ok()?, after))
-        });
-        let (byte, after) = escaped.unwrap_or((byte, after));
-        bytes.push(byte);
-        rest = after;
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    access::unescaped(text, r"\x")
 }
 
 #[cfg(test)]

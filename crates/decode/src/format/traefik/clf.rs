@@ -5,11 +5,11 @@ use super::server;
 use crate::{
     Names, Unreadable,
     field::fault,
-    format::carried::{ANYWHERE, Carried, ended, is_method, lasted, some_text, status, unknown_request},
+    format::carried::{ANYWHERE, Carried, ended, is_method, lasted, some_text, status},
 };
 use jiff::fmt::strtime;
 use std::{net::IpAddr, time::Duration};
-use unmasq_model::{Endpoint, Layer, LogTime, Span, Try};
+use unmasq_model::{Endpoint, Layer, LogTime, Request, Span, Try};
 
 const NOT_ONE: Unreadable = Unreadable::because(
     "not a line of Traefik's access log, or a quotation mark in a header: its fields cannot be told apart",
@@ -33,7 +33,7 @@ pub(super) fn carried(line: &str, names: &Names) -> Result<Carried, Unreadable> 
     let (method, rest) = sent.split_once(' ').ok_or(NOT_ONE)?;
     let (path, _) = rest.rsplit_once(' ').ok_or(NOT_ONE)?;
 
-    let mut request = unknown_request(Layer::Request);
+    let mut request = Request::new(Layer::Request);
     request.method = some_text(method).filter(|method| is_method(method));
     request.path = some_text(path);
     request.agent = some_text(agent);

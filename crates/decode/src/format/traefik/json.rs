@@ -5,13 +5,12 @@ use crate::{
     Names, Unreadable,
     field::{fault, number, zoned_time},
     format::carried::{
-        ANYWHERE, Carried, answered, ended, endpoint, lasted, some_text, status, unknown_request,
-        unnamed_tries,
+        ANYWHERE, Carried, answered, ended, endpoint, lasted, some_text, status, unnamed_tries,
     },
     json::{Object, scalar},
 };
 use std::{net::IpAddr, time::Duration};
-use unmasq_model::{Endpoint, Layer, Try};
+use unmasq_model::{Endpoint, Layer, Request, Try};
 
 pub(super) fn carried(line: &str, names: &Names) -> Result<Carried, Unreadable> {
     let object = Object::parse(line).ok_or(Unreadable::because("it is not one JSON object"))?;
@@ -27,7 +26,7 @@ pub(super) fn carried(line: &str, names: &Names) -> Result<Carried, Unreadable> 
     let (least, most) = length.ok_or_else(|| fault("Duration", "is not a number of nanoseconds"))?;
     let end = ended(start, (least, most + Duration::from_micros(1)));
 
-    let mut request = unknown_request(Layer::Request);
+    let mut request = Request::new(Layer::Request);
     let sent = |name: &str| text(name).and_then(|text| some_text(&text));
     request.host = sent("RequestAddr");
     request.method = sent("RequestMethod");

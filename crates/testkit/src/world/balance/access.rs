@@ -187,17 +187,9 @@ impl AccessLog {
 
     fn forwarded(&self, balancer: &Balancer, connection: &Connection) -> Line {
         let request = Request {
-            layer: Layer::Connection,
-            client_claimed: false,
-            host: None,
-            method: None,
-            path: None,
-            agent: None,
-            status: None,
-            body_bytes: None,
-            position: None,
             connection: Some(connection.number).filter(|_| self.numbers),
             tries: self.tries(balancer, &connection.tries, connection.from),
+            ..Request::new(Layer::Connection)
         };
         self.line(balancer, connection, None, (connection.opened, connection.closed), request)
     }
