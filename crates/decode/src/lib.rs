@@ -34,6 +34,6 @@ pub use format::{Format, FormatTraits, Guess, UnknownFormat, detect};
 pub use framing::{Cut, Framing, MESSAGE_LIMIT, MESSAGE_WINDOW, cut, messages};
 pub use hints::{BadLayout, Hints, NamedListener, Names};
 pub use process::ProcessFormat;
-pub use record::{Cited, Decoder, Event, EventKind, Fact, Record, Said, Sighting, Unreadable};
+pub use record::{Cited, Decoder, Event, EventKind, Fact, Record, Said, Sighting, Unreadable, cite};
 pub use splice::{SpliceError, splice, strip};
 pub use unfit::{Unfit, unfit};

@@ -21,7 +21,7 @@ pub trait Decoder: Send {
         match self.decode(frame, &mut records) {
             Ok(()) if records.is_empty() => {}
             Ok(()) => {
-                let text: Arc<str> = cited(&String::from_utf8_lossy(frame)).into();
+                let text = cite(frame);
                 let place = |record| Cited { position, text: Arc::clone(&text), record };
                 out.records.extend(records.into_iter().map(place));
             }
@@ -31,6 +31,20 @@ pub trait Decoder: Send {
 
     /// At the end of a file: says what was kept in vain, and forgets it.
     fn finish(&mut self, _out: &mut Said) {}
+
+    /// Another decoder that reads every later frame as this one would, so that several can share a
+    /// file; `None` where one must read all of it in order.
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        None
+    }
+
+    /// Whether one of these lines may change what those after it mean (a header row, for example).
+    ///
+    /// Such lines are given to the decoder that others are [forked](Self::fork) from, in their place;
+    /// all others may be given to any fork, in any order. A wrong `true` costs time, never an answer.
+    fn turns(&self, _lines: &[u8]) -> bool {
+        false
+    }
 }
 
 /// What a decoder made of some frames.
@@ -56,9 +70,11 @@ pub struct Cited {
 /// A record that is cited is cut at this length; see the contract's `evidence`.
 const CITED_BYTES: usize = 4096;
 
-/// As much of a record as is cited.
-fn cited(text: &str) -> &str {
-    &text[..text.floor_char_boundary(CITED_BYTES)]
+/// A line as it is cited: as text, and not all of it if it is long.
+#[must_use]
+pub fn cite(line: &[u8]) -> Arc<str> {
+    let text = String::from_utf8_lossy(line);
+    text[..text.floor_char_boundary(CITED_BYTES)].into()
 }
 
 /// Why a frame could not be read.
