@@ -16,6 +16,13 @@ macro_rules! names {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// Where its text lies in memory: names that lie in one place are one name, so that
+            /// whoever meets the same again need not compare.
+            #[must_use]
+            pub fn address(&self) -> usize {
+                Arc::as_ptr(&self.0).addr()
+            }
         }
 
         impl<T: Into<Arc<str>>> From<T> for $name {

@@ -1,36 +1,102 @@
 //! Which time a log covers, and whether it may be taken as complete.
 
 use crate::plan::LogPlan;
-use std::time::Duration;
-use unmasq_decode::{Fact, Record};
+use std::{collections::BTreeMap, time::Duration};
+use unmasq_decode::Fact;
 use unmasq_model::{Coverage, Log, LogTime, Site, Span};
 
 /// Which span a log tells of, and how many of its records lie absurdly far from the others.
 #[derive(Clone, Copy)]
 pub(crate) struct Covered {
     pub(crate) span: Span,
-    pub(crate) outliers: usize,
+    pub(crate) outliers: u64,
 }
 
 /// A log that is silent for longer than this began anew; a few records beyond are a clock that was
 /// wrong, or a lie, and do not stretch what the log covers.
 const SILENCE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// From the earliest to the latest moment of which records tell, leaving out stretches that hold less
-/// than a hundredth of them.
-pub(crate) fn covered<'r>(records: impl Iterator<Item = &'r Record>) -> Option<Covered> {
-    let mut moments: Vec<LogTime> = records
-        .flat_map(|record| match &record.fact {
+/// Moments are counted by stretches of this length: shorter than a silence, so that none is missed.
+const STRETCH_US: i64 = 16 * 24 * 3600 * 1_000_000;
+
+/// The moments of which records tell, counted; the same in whatever order they come.
+///
+/// Sketch: a log of a month has two or three stretches, one that lies about every year has 180,000.
+#[derive(Default)]
+pub(crate) struct Moments {
+    stretches: BTreeMap<i64, Stretch>,
+    /// The stretch of the last moment: logs go forward.
+    latest: Option<(i64, Stretch)>,
+}
+
+/// Moments that lie near each other.
+#[derive(Clone, Copy)]
+struct Stretch {
+    moments: u64,
+    first: LogTime,
+    last: LogTime,
+}
+
+impl Stretch {
+    fn and(self, other: Self) -> Self {
+        Self {
+            moments: self.moments + other.moments,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+}
+
+impl Moments {
+    /// Counts the two moments of which a record tells.
+    pub(crate) fn note(&mut self, fact: &Fact) {
+        let moments = match fact {
             Fact::Event(event) => [event.at, event.at],
             Fact::Whole { start, end, .. } => [start.from(), end.to()],
-        })
-        .collect();
-    moments.sort_unstable();
-    let stretches = moments.chunk_by(|earlier, later| earlier.plus(SILENCE_MAX) >= *later);
-    let (kept, left_out): (Vec<&[LogTime]>, Vec<&[LogTime]>) =
-        stretches.partition(|stretch| stretch.len() * 100 >= moments.len());
-    let span = Span::between(*kept.first()?.first()?, *kept.last()?.last()?);
-    Some(Covered { span, outliers: left_out.iter().map(|stretch| stretch.len()).sum() })
+        };
+        for moment in moments {
+            let number = moment.as_unix_us().div_euclid(STRETCH_US);
+            let one = Stretch { moments: 1, first: moment, last: moment };
+            match &mut self.latest {
+                Some((same, stretch)) if *same == number => *stretch = stretch.and(one),
+                latest => {
+                    if let Some((number, stretch)) = latest.replace((number, one)) {
+                        add(&mut self.stretches, number, stretch);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts what another counted.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (number, stretch) in other.latest.into_iter().chain(other.stretches) {
+            add(&mut self.stretches, number, stretch);
+        }
+    }
+
+    /// From the earliest to the latest moment, leaving out what lies alone and holds less than a hundredth
+    /// of them.
+    pub(crate) fn covered(&self) -> Option<Covered> {
+        let mut stretches = self.stretches.clone();
+        self.latest.into_iter().for_each(|(number, stretch)| add(&mut stretches, number, stretch));
+        let moments: u64 = stretches.values().map(|stretch| stretch.moments).sum();
+        let mut together: Vec<Stretch> = Vec::new();
+        for stretch in stretches.into_values() {
+            match together.last_mut() {
+                Some(last) if last.last.plus(SILENCE_MAX) >= stretch.first => *last = last.and(stretch),
+                _ => together.push(stretch),
+            }
+        }
+        let (kept, left_out): (Vec<Stretch>, Vec<Stretch>) =
+            together.into_iter().partition(|stretch| stretch.moments * 100 >= moments);
+        let span = Span::between(kept.first()?.first, kept.last()?.last);
+        Some(Covered { span, outliers: left_out.iter().map(|stretch| stretch.moments).sum() })
+    }
+}
+
+fn add(stretches: &mut BTreeMap<i64, Stretch>, number: i64, stretch: Stretch) {
+    stretches.entry(number).and_modify(|known| *known = known.and(stretch)).or_insert(stretch);
 }
 
 /// The log as the site knows it. `whole`: all of it could be read.
@@ -57,5 +123,35 @@ pub(crate) fn described(plan: &LogPlan, site: &Site, told: Option<Span>, whole: 
         shows_inbound: traits.shows_inbound,
         shows_connections: traits.shows_connections,
         idle_timeout: traits.idle_timeout,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    fn covered(days: &[i64]) -> Option<(i64, i64, u64)> {
+        let (mut one, mut other) = (Moments::default(), Moments::default());
+        for (number, day) in days.iter().enumerate() {
+            let at = Span::at(LogTime::from_unix_seconds(day * DAY).unwrap());
+            let half = if number % 3 == 0 { &mut other } else { &mut one };
+            half.note(&Fact::Whole { start: at, end: at, proven: None });
+        }
+        one.add(other);
+        let day = |at: LogTime| at.as_unix_us() / DAY / 1_000_000;
+        one.covered().map(|covered| (day(covered.span.from()), day(covered.span.to()), covered.outliers))
+    }
+
+    #[test]
+    fn a_log_covers_what_lies_together() {
+        assert_eq!(covered(&[]), None);
+        assert_eq!(covered(&[500, 100, 130, 160, 500]), Some((100, 500, 0)), "both stretches are large");
+        let mut days: Vec<i64> = (0..300).map(|n| 20_000 + n % 60).collect();
+        days.extend([3, 20_091]);
+        assert_eq!(covered(&days), Some((20_000, 20_059, 4)), "a few that lie alone do not count");
+        days.push(20_089);
+        assert_eq!(covered(&days), Some((20_000, 20_091, 2)), "a silence of thirty days is none");
     }
 }

@@ -16,9 +16,13 @@ mod knowledge;
 mod lines;
 pub mod lookup;
 mod mask;
+mod messages;
+mod ordered;
 mod plan;
 mod processes;
 mod progress;
+mod reading;
+mod shown;
 mod skips;
 mod summary;
 

@@ -1,5 +1,6 @@
 //! Frames as lines: what of an input may be decoded.
 
+use crate::reading::{BREAKS_OFF, TOO_LONG};
 use unmasq_decode::Unreadable;
 use unmasq_io::source::{Frame, Part};
 
@@ -9,9 +10,9 @@ pub(crate) fn line_of<'f>(frame: &Frame<'f>) -> Option<Result<&'f [u8], Unreadab
     match frame.part {
         Part::Whole if frame.content().trim_ascii().is_empty() => None,
         Part::Whole => Some(Ok(frame.content())),
-        Part::First => Some(Err(Unreadable::because("it is longer than 1 MiB"))),
+        Part::First => Some(Err(TOO_LONG)),
         // A part of a record may look like another record.
-        Part::Cut => Some(Err(Unreadable::because("the file breaks off in it"))),
+        Part::Cut => Some(Err(BREAKS_OFF)),
         Part::Middle | Part::Last => None,
     }
 }

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt::Display};
 
 /// At most this many reasons are told apart; more are counted together.
 const REASONS_MAX: usize = 16;
+/// What those are called.
+const OTHERS: &str = "for other reasons";
 
 /// Lines that could not be read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -25,10 +27,19 @@ impl Skips {
     pub fn add(&mut self, file: &str, line: u64, why: &(impl Display + ?Sized)) {
         let why = why.to_string();
         let known = self.reasons.len() < REASONS_MAX || self.reasons.contains_key(&why);
-        let why = if known { why } else { "for other reasons".to_owned() };
+        let why = if known { why } else { OTHERS.to_owned() };
         let skip =
             self.reasons.entry(why).or_insert_with(|| Skip { lines: 0, first: (file.to_owned(), line) });
         skip.lines += 1;
+    }
+
+    /// Counts what was skipped in another file, after this one.
+    pub(crate) fn append(&mut self, other: Self) {
+        for (why, skip) in other.reasons {
+            let known = self.reasons.len() < REASONS_MAX || self.reasons.contains_key(&why);
+            let why = if known { why } else { OTHERS.to_owned() };
+            self.reasons.entry(why).and_modify(|first| first.lines += skip.lines).or_insert(skip);
+        }
     }
 
     /// How many lines in all.

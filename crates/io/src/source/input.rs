@@ -226,6 +226,37 @@ impl Input {
         self.stream.fill_buf().map_err(|source| broken_at(&self.file, &self.offset, source))
     }
 
+    /// Reads into `out`, without a copy on the way where nothing was looked at ahead; 0 is the end.
+    ///
+    /// # Errors
+    /// As [`fill`](Self::fill).
+    pub(super) fn read_once(&mut self, out: &mut [u8]) -> Result<usize, ReadError> {
+        if self.ahead_read < self.ahead.len() {
+            let ready = &self.ahead[self.ahead_read..];
+            let read = ready.len().min(out.len());
+            out[..read].copy_from_slice(&ready[..read]);
+            self.consume(read);
+            return Ok(read);
+        }
+        if let Some(broken) = self.broken.take() {
+            return Err(broken);
+        }
+        while !self.ended {
+            match self.stream.read(out) {
+                Ok(read) => {
+                    self.ended = read == 0 && !out.is_empty();
+                    return Ok(read);
+                }
+                Err(again) if again.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    self.ended = true;
+                    return Err(broken_at(&self.file, &self.offset, source));
+                }
+            }
+        }
+        Ok(0)
+    }
+
     /// Makes the stream hold bytes and says how many; 0 is the end.
     fn pull(&mut self) -> Result<usize, ReadError> {
         loop {
@@ -299,9 +330,11 @@ impl<R: Read> BufRead for Counted<R> {
 }
 
 impl<R: Read> Read for Counted<R> {
+    /// A large read goes past the buffer.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(out)?;
-        self.consume(read);
+        let read = self.inner.read(out)?;
+        self.meter.add(read);
+        self.offset.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
 }

@@ -1,9 +1,10 @@
 //! Input files: which ones are meant, what is in them, line by line or message by message.
 //!
 //! [`expand`] turns what somebody typed into [`Location`]s; [`families`] puts the files of one rotated
-//! log together; [`open`] reads through compression; [`Frames`] hands out lines and [`Messages`]
-//! messages of binary logs, both in bounded memory.
+//! log together; [`open`] reads through compression; [`Frames`] hands out lines, [`Chunks`] many
+//! of them at a time, and [`Messages`] messages of binary logs, all in bounded memory.
 
+mod chunks;
 mod compression;
 mod family;
 mod frames;
@@ -11,6 +12,7 @@ mod input;
 mod location;
 mod messages;
 
+pub use chunks::{Chunk, ChunkPart, Chunks};
 pub use family::{Family, families, family};
 pub use frames::{Frame, Frames, LINE_LIMIT, Part};
 pub use input::{Input, Meter, ReadError, SAMPLE_BYTES, open};

@@ -1,11 +1,7 @@
 //! Looking at a binary log, message by message.
 
 use super::{Examples, InspectOptions, Inspection, Kind, Trouble, fields::record_fields, times::Times};
-use crate::{
-    NodeError,
-    ingest::{BREAKS_OFF, NOISE},
-    skips::Skips,
-};
+use crate::{NodeError, messages::NOISE, reading::BREAKS_OFF, skips::Skips};
 use unmasq_decode::{Format, Said};
 use unmasq_io::source::{Location, MessageKind, Messages};
 

@@ -1,0 +1,62 @@
+//! One binary file of a log, message by message: what its templates are comes on the way.
+
+use crate::reading::{BREAKS_OFF, Kept, Told, Wanted};
+use std::sync::Arc;
+use unmasq_decode::{Cited, Decoder, Said, Unreadable};
+use unmasq_io::source::{Input, Message, MessageKind, Messages};
+
+/// Reads all messages of `input`, and gives the decoder back for the next file.
+pub(crate) fn read(
+    file: &str,
+    input: Input,
+    mut decoder: Box<dyn Decoder>,
+    wanted: Wanted<'_>,
+) -> (Told, Box<dyn Decoder>) {
+    let mut told = Told::nothing(&wanted);
+    let mut messages = Messages::new(input);
+    let mut said = Said::default();
+    // Where the last stretch of noise ended: one may come in pieces.
+    let mut noise = None;
+    loop {
+        match messages.next_message() {
+            Ok(Some(Message { offset, bytes, kind })) => {
+                let goes_on = noise.replace(offset + bytes.len() as u64) == Some(offset);
+                match kind {
+                    MessageKind::Noise if goes_on => continue,
+                    MessageKind::Noise => said.unreadable.push((offset, NOISE)),
+                    MessageKind::Cut => said.unreadable.push((offset, BREAKS_OFF)),
+                    MessageKind::Whole => {
+                        noise = None;
+                        decoder.read_at(offset, bytes, &mut said);
+                    }
+                }
+                told.lines += 1;
+                take(file, &mut said, wanted, &mut told);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                told.broken = Some(error);
+                break;
+            }
+        }
+    }
+    decoder.finish(&mut said);
+    take(file, &mut said, wanted, &mut told);
+    (told, decoder)
+}
+
+fn take(file: &str, said: &mut Said, wanted: Wanted<'_>, told: &mut Told) {
+    for (offset, why) in said.unreadable.drain(..) {
+        told.skips.add(file, offset, &why);
+    }
+    for Cited { position, text, record } in said.records.drain(..) {
+        let gateway = told.shown.note(&record);
+        if (wanted.keeps)(&record) {
+            let text = if wanted.cited { text } else { Arc::default() };
+            told.kept.push(Kept { position, text, gateway, record });
+        }
+    }
+}
+
+/// What stands between two messages.
+pub(crate) const NOISE: Unreadable = Unreadable::because("bytes that are no message");

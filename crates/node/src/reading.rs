@@ -1,0 +1,264 @@
+//! One file of a log, read by as many as there are cores.
+
+use crate::{
+    NodeError, Skips,
+    ordered::{Ordered, on_every_core},
+    shown::{NameIx, Shown},
+};
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use unmasq_decode::{Decoder, Record, Unreadable, cite};
+use unmasq_io::source::{Chunk, ChunkPart, Chunks, Input, LINE_LIMIT, ReadError};
+use unmasq_model::GatewayName;
+
+/// What is wanted of records.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'w> {
+    /// The gateway that a record is of if it does not say.
+    pub(crate) gateway: &'w GatewayName,
+    /// Which are kept.
+    pub(crate) keeps: &'w (dyn Fn(&Record) -> bool + Sync),
+    /// Whether they are cited.
+    pub(crate) cited: bool,
+}
+
+/// A record that was kept.
+pub(crate) struct Kept {
+    /// The line, from 1, or the message's offset.
+    pub(crate) position: u64,
+    /// As it stands there; empty if it is not to be cited.
+    pub(crate) text: Arc<str>,
+    pub(crate) gateway: NameIx,
+    pub(crate) record: Record,
+}
+
+/// Everything that a file says.
+pub(crate) struct Told {
+    /// How many lines or messages there were that hold anything.
+    pub(crate) lines: u64,
+    /// How many there were that hold nothing.
+    pub(crate) blank: u64,
+    pub(crate) skips: Skips,
+    pub(crate) shown: Shown,
+    /// What was kept, in order of position.
+    pub(crate) kept: Vec<Kept>,
+    /// Why it could not be read to its end.
+    pub(crate) broken: Option<ReadError>,
+}
+
+impl Told {
+    pub(crate) fn nothing(wanted: &Wanted<'_>) -> Self {
+        let shown = Shown::of(wanted.gateway);
+        Self { lines: 0, blank: 0, skips: Skips::default(), shown, kept: Vec::new(), broken: None }
+    }
+}
+
+/// Reads all lines of `input`. Whoever is free takes the next chunk, and hands in what it says when the
+/// chunks before it have been handed in; so the answer does not depend on who read what.
+///
+/// # Errors
+/// When its times need a zone that nobody gave.
+pub(crate) fn lines(
+    file: &str,
+    name: &str,
+    input: Input,
+    decoder: Box<dyn Decoder>,
+    wanted: Wanted<'_>,
+) -> Result<Told, NodeError> {
+    let source = Mutex::new(Source { chunks: Chunks::new(input), decoder, turns: 0, broken: None });
+    let handed_in = Ordered::new((Told::nothing(&wanted), None));
+    let failed = AtomicBool::new(false);
+    let readers = on_every_core(|| {
+        let _guard = handed_in.guarded();
+        let mut reader = Reader::new(wanted);
+        let mut translated: Vec<NameIx> = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let taken = source.lock().unwrap_or_else(PoisonError::into_inner).take(&mut reader);
+            let Some((number, chunk)) = taken else { break };
+            if let Some(chunk) = chunk {
+                reader.read(chunk);
+            }
+            let done = mem::take(&mut reader.done);
+            let names = &reader.shown.names;
+            reader.done = handed_in.pass(number, |(told, failure)| {
+                translated.extend(names[translated.len()..].iter().map(|name| told.shown.named(name)));
+                let left = done.hand_in(name, &translated, told);
+                if let Some(line) = left.needs_zone {
+                    failed.store(true, Ordering::Relaxed);
+                    failure.get_or_insert(NodeError::NeedsZone { file: file.into(), line });
+                }
+                left
+            });
+        }
+        reader.shown
+    });
+    let (mut told, failure) = handed_in.into_inner();
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    for shown in readers {
+        told.shown.add(shown);
+    }
+    told.broken = source.into_inner().unwrap_or_else(PoisonError::into_inner).broken;
+    Ok(told)
+}
+
+/// The input, and the decoder that others are forked from.
+struct Source {
+    chunks: Chunks,
+    decoder: Box<dyn Decoder>,
+    /// How often lines came that may have changed what later ones mean.
+    turns: u64,
+    broken: Option<ReadError>,
+}
+
+impl Source {
+    /// The next chunk for `reader`, with its number; without it, if it had to be read here and now.
+    fn take(&mut self, reader: &mut Reader<'_>) -> Option<(u64, Option<Chunk>)> {
+        let chunk = match self.chunks.next_chunk(mem::take(&mut reader.buffer)) {
+            Ok(chunk) => chunk?,
+            Err(broken) => {
+                self.broken = Some(broken);
+                return None;
+            }
+        };
+        let number = chunk.number;
+        if reader.turns != Some(self.turns) {
+            reader.decoder = self.decoder.fork();
+            reader.turns = Some(self.turns);
+        }
+        if reader.decoder.is_some() && !self.decoder.turns(&chunk.bytes) {
+            return Some((number, Some(chunk)));
+        }
+        self.turns += 1;
+        reader.read_with(&mut *self.decoder, chunk);
+        Some((number, None))
+    }
+}
+
+/// One of those who read.
+struct Reader<'w> {
+    wanted: Wanted<'w>,
+    /// A fork, and after how many turns it was made.
+    decoder: Option<Box<dyn Decoder>>,
+    turns: Option<u64>,
+    shown: Shown,
+    /// What the last chunk said.
+    done: Done,
+    buffer: Vec<u8>,
+    records: Vec<Record>,
+}
+
+/// What one chunk says; lines are counted from its start.
+#[derive(Default)]
+struct Done {
+    lines: u64,
+    /// How many of those hold nothing.
+    blank: u64,
+    unreadable: Vec<(u64, Unreadable)>,
+    kept: Vec<Kept>,
+    needs_zone: Option<u64>,
+}
+
+impl<'w> Reader<'w> {
+    fn new(wanted: Wanted<'w>) -> Self {
+        Self {
+            wanted,
+            decoder: None,
+            turns: None,
+            shown: Shown::of(wanted.gateway),
+            done: Done::default(),
+            buffer: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, chunk: Chunk) {
+        if let Some(mut decoder) = self.decoder.take() {
+            self.read_with(&mut *decoder, chunk);
+            self.decoder = Some(decoder);
+        }
+    }
+
+    fn read_with(&mut self, decoder: &mut dyn Decoder, chunk: Chunk) {
+        match chunk.part {
+            ChunkPart::Lines => {
+                let mut start = 0;
+                for end in memchr::memchr_iter(b'\n', &chunk.bytes) {
+                    self.line(decoder, &chunk.bytes[start..end], chunk.number == 0 && start == 0);
+                    start = end + 1;
+                }
+                if start < chunk.bytes.len() {
+                    self.line(decoder, &chunk.bytes[start..], chunk.number == 0 && start == 0);
+                }
+            }
+            ChunkPart::First => self.refuse(TOO_LONG),
+            ChunkPart::Cut => self.refuse(BREAKS_OFF),
+            ChunkPart::More => {}
+        }
+        self.buffer = chunk.bytes;
+    }
+
+    fn refuse(&mut self, why: Unreadable) {
+        self.done.unreadable.push((self.done.lines, why));
+        self.done.lines += 1;
+    }
+
+    fn line(&mut self, decoder: &mut dyn Decoder, line: &[u8], first: bool) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = if first { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+        if line.trim_ascii_start().is_empty() {
+            self.done.blank += 1;
+            self.done.lines += 1;
+            return;
+        }
+        if line.len() >= LINE_LIMIT {
+            return self.refuse(TOO_LONG);
+        }
+        match decoder.decode(line, &mut self.records) {
+            Ok(()) => {}
+            Err(why) => self.done.unreadable.push((self.done.lines, why)),
+        }
+        for record in self.records.drain(..) {
+            let gateway = self.shown.note(&record);
+            if (self.wanted.keeps)(&record) {
+                let text = if self.wanted.cited { cite(line) } else { Arc::default() };
+                self.done.kept.push(Kept { position: self.done.lines, text, gateway, record });
+            }
+        }
+        self.done.lines += 1;
+    }
+}
+
+impl Done {
+    /// Adds what a chunk says to what those before it said; gives back what can be used again.
+    fn hand_in(mut self, file: &str, names: &[NameIx], told: &mut Told) -> Self {
+        let before = told.lines + told.blank;
+        let line = |at: u64| before + at + 1;
+        self.needs_zone = None;
+        for (at, why) in self.unreadable.drain(..) {
+            if why == Unreadable::NeedsZone {
+                self.needs_zone = self.needs_zone.or(Some(line(at)));
+            }
+            told.skips.add(file, line(at), &why);
+        }
+        for mut kept in self.kept.drain(..) {
+            kept.position = line(kept.position);
+            kept.gateway = names[kept.gateway as usize];
+            told.kept.push(kept);
+        }
+        told.blank += self.blank;
+        told.lines += mem::take(&mut self.lines) - mem::take(&mut self.blank);
+        self
+    }
+}
+
+/// Why a line that does not end is not decoded.
+pub(crate) const TOO_LONG: Unreadable = Unreadable::because("it is longer than 1 MiB");
+/// Why the last line or message of a file that was cut is not decoded.
+pub(crate) const BREAKS_OFF: Unreadable = Unreadable::because("the file breaks off in it");
