@@ -30,7 +30,7 @@ mod unfit;
 
 pub use assemble::assemble;
 pub use carrier::Carrier;
-pub use format::{Format, FormatTraits, Guess, UnknownFormat, detect};
+pub use format::{Format, FormatTraits, Guess, Tells, UnknownFormat, detect};
 pub use framing::{Cut, Framing, MESSAGE_LIMIT, MESSAGE_WINDOW, cut, messages};
 pub use hints::{BadLayout, Hints, NamedListener, Names};
 pub use process::ProcessFormat;

@@ -8,7 +8,8 @@ use crate::{
 };
 use std::sync::Arc;
 use unmasq_model::{
-    Certainty, DnatRule, Endpoint, GatewayIx, Listener, LogTime, Reason, Role, Site, SourceName, Span,
+    Certainty, DnatRule, Endpoint, GatewayIx, Listener, LogTime, Reason, Role, SessionsQuestion, Site,
+    SourceName, Span, is_public,
 };
 
 /// What takes the place of a session.
@@ -86,7 +87,7 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Absenc
 }
 
 /// Sessions that match in everything but the outside address: the log may know it by another name.
-/// Only a full key tells enough for that. `None`: ask first.
+/// Only a full key tells enough for that, and only a record that was there. `None`: ask first.
 pub(crate) fn under_another_name<'k>(
     leg: &Leg,
     gateways: &[GatewayIx],
@@ -99,7 +100,8 @@ pub(crate) fn under_another_name<'k>(
     let mut found = Vec::new();
     let mut waiting = false;
     for &gateway in gateways {
-        match inquiry.sessions(question(site, leg, gateway, None)) {
+        let during = leg.at.widened(site.widest_clock_bound());
+        match inquiry.sessions(SessionsQuestion { during, ..question(site, leg, gateway, None) }) {
             Some(sessions) => found.extend(touching(site, leg, &sessions)),
             None => waiting = true,
         }
@@ -111,7 +113,12 @@ pub(crate) fn under_another_name<'k>(
         let gateway = site.gateway(session.gateway);
         let known = gateway.aliases.iter().any(|alias| alias.logged == other)
             || gateway.addresses.iter().any(|(declared, _)| *declared == other);
-        session.translation.inside.is_some() && other != leg.ours.ip && !known
+        let inside = session.translation.inside;
+        // One public address does not stand for another: that is another host's session with a popular
+        // peer, from the same port.
+        let may_stand_for_it =
+            !is_public(other) || !is_public(leg.ours.ip) || inside.is_some_and(|at| at.ip == leg.ours.ip);
+        inside.is_some() && other != leg.ours.ip && !known && may_stand_for_it
     });
     (!waiting).then(|| distinct(site, leg, found))
 }

@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// How long a connection may be silent between two requests: longer than balancers wait by default
 /// (HAProxy, nginx and the clouds' wait for 1 to 75 s; Alibaba's for at most 600).
-const IDLE: Duration = Duration::from_secs(600);
+pub(crate) const IDLE: Duration = Duration::from_secs(600);
 
 /// What one gateway shows that an alert may be about.
 pub(crate) struct Shown<'k> {

@@ -26,11 +26,13 @@ mod end;
 mod identity;
 mod known;
 mod process;
+mod sieve;
 mod stay;
 mod way;
 
 pub use end::unreadable;
 pub use known::Known;
+pub use sieve::{Margins, Sieve, Wants};
 
 use known::Inquiry;
 use unmasq_model::{Alert, Answer, Question, Site, Status, Trace, trace};

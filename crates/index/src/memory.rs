@@ -48,6 +48,11 @@ impl Memory {
         self.sessions.push(session);
     }
 
+    /// All of them, in the order in which they came.
+    pub fn every_session(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter()
+    }
+
     /// Adds who held an address.
     pub fn insert_tenure(&mut self, tenure: Tenure) {
         self.tenures.entry((tenure.realm.clone(), tenure.ip)).or_default().push(tenure);

@@ -29,6 +29,20 @@ impl Endpoint {
     }
 }
 
+/// Whether the world may meet this address: it is not of those that everybody may use inside (RFC 1918,
+/// RFC 6598, RFC 4193), nor of one link or host (RFC 3927, RFC 4291).
+#[must_use]
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            !(ip.is_private() || shared || ip.is_link_local() || ip.is_loopback())
+        }
+        IpAddr::V6(ip) => !(ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback()),
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.ip, self.port) {

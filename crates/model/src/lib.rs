@@ -23,7 +23,7 @@ mod time;
 pub mod trace;
 
 pub use alert::{Alert, AlertClass, AlertId, Context, HttpContext};
-pub use endpoint::{End, Endpoint, PerEnd, Role};
+pub use endpoint::{End, Endpoint, PerEnd, Role, is_public};
 pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, SourceName};
 pub use port_plan::{Ipv4Ranges, PortOrder, PortPlan};
 pub use protocol::Protocol;

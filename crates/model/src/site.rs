@@ -215,7 +215,7 @@ impl Site {
 
     /// How much later than another one log may tell of an end: two minutes for the kernel's collector,
     /// and one for what it leaves open.
-    const LATE_END: Duration = Duration::from_secs(180);
+    pub const LATE_END: Duration = Duration::from_secs(180);
 
     /// A site of which nobody told us anything: one realm, gateways as their logs name them.
     #[must_use]

@@ -12,8 +12,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-use unmasq_decode::{Framing, Sighting, assemble};
-use unmasq_io::source::{Input, Meter, open};
+use unmasq_decode::{Fact, Framing, Record, Sighting, Tells, assemble};
+use unmasq_engine::Sieve;
+use unmasq_io::source::{Meter, open};
 use unmasq_model::{Evidence, Gateway, GatewayIx, GatewayKind, GatewayName, LogIx, Realm, Session, Site};
 
 /// What one log told.
@@ -27,16 +28,27 @@ pub(crate) struct Ingested {
 /// # Errors
 /// When its times need a zone that nobody gave.
 pub(crate) fn ingest(
-    plan: &mut LogPlan,
+    plan: &LogPlan,
+    sieve: &Sieve,
+    cited: bool,
     site: &mut Site,
     unread: &mut Vec<Unread>,
     progress: &dyn Progress,
 ) -> Result<Ingested, NodeError> {
     let log = LogIx(u32::try_from(site.logs.len()).expect("fewer logs than 2³²"));
-    let opened = plan.opened.take();
-    let plan = &*plan;
+    let tells = plan.format.traits().tells;
+    let keeps = |record: &Record| {
+        let translation = &record.translation;
+        let kept = |reach| sieve.keeps(translation, record.request.as_deref(), reach);
+        match (&record.fact, tells) {
+            (Fact::Whole { start, end, .. }, Tells::BothEdges) => kept(Some(start.hull(*end))),
+            (_, Tells::BothEdges | Tells::OneEdge) => kept(None),
+            (_, Tells::Connection) => sieve.keeps_addresses(translation),
+        }
+    };
+    let wanted = Wanted { gateway: &plan.gateway, keeps: &keeps, cited };
     let mut report = SourceReport::of(plan);
-    let Heard { shown, kept, broken } = hear(plan, opened, &mut report, unread, progress)?;
+    let Heard { shown, kept, broken } = hear(plan, wanted, &mut report, unread, progress)?;
     report.records = shown.records;
     let covered = shown.covered();
     let whole = !broken && report.skips.lines() == 0 && covered.is_none_or(|covered| covered.outliers == 0);
@@ -82,12 +94,12 @@ struct Heard {
 
 fn hear(
     plan: &LogPlan,
-    mut opened: Option<Input>,
+    wanted: Wanted<'_>,
     report: &mut SourceReport,
     unread: &mut Vec<Unread>,
     progress: &dyn Progress,
 ) -> Result<Heard, NodeError> {
-    let wanted = Wanted { gateway: &plan.gateway, keeps: &|_| true, cited: true };
+    let mut opened = plan.opened.take();
     let mut heard = Heard { shown: Shown::of(&plan.gateway), kept: Vec::new(), broken: false };
     // The templates of a binary log may be in an earlier file of it.
     let mut templates = None;

@@ -6,15 +6,17 @@ use crate::{
     plan::{self, LogPlan, Sources},
     processes,
 };
-use std::error::Error;
+use std::{collections::BTreeSet, error::Error, time::Duration};
 use unmasq_decode::Format;
-use unmasq_engine::settle;
+use unmasq_engine::{Margins, Sieve, settle};
 use unmasq_index::Memory;
 use unmasq_io::{
     inventory::{self, Inventory},
     source::{ExpandError, ReadError},
 };
-use unmasq_model::{Alert, GatewayName, Site, SourceName, Span, Trace};
+use unmasq_model::{
+    Alert, Gateway, GatewayKind, GatewayName, Question, Realm, Session, Site, SourceName, Span, Trace,
+};
 
 /// What is known, and how it was learned.
 #[derive(Debug)]
@@ -74,11 +76,64 @@ impl Knowledge {
     /// When the inventory cannot be used, the format of a named file cannot be told, or a log's times
     /// need a zone. A missing or broken file is no error: it is reported, and the rest goes on.
     pub fn learn(sources: &Sources, progress: &dyn Progress) -> Result<Self, NodeError> {
+        Prepared::of(sources)?.learn(&Sieve::open(), true, progress)
+    }
+
+    /// What one alert means.
+    #[must_use]
+    pub fn trace(&self, alert: &Alert) -> Trace {
+        settle(alert, &self.site, |question| self.memory.answer(question))
+    }
+
+    /// As [`trace`](Self::trace), for whoever wants to know what is asked.
+    pub(crate) fn trace_asking(&self, alert: &Alert, mut asked: impl FnMut(&Question)) {
+        settle(alert, &self.site, |question| {
+            asked(question);
+            self.memory.answer(question)
+        });
+    }
+
+    /// Every realm that the site knows somebody in.
+    pub(crate) fn realms(&self) -> BTreeSet<Realm> {
+        let site = &self.site;
+        let gateways =
+            site.gateways.iter().flat_map(|gateway| [&gateway.outside_realm, &gateway.inside_realm]);
+        gateways.chain(site.tenures.iter().map(|tenure| &tenure.realm)).cloned().collect()
+    }
+
+    /// Whether anything behind a gateway may be the outside of another, so that traces ask about it too.
+    pub(crate) fn leads_on(&self) -> bool {
+        let site = &self.site;
+        let leads = |outer: &Gateway| {
+            let rules = outer.dnat.iter().flatten().next().is_some() || !outer.port_plans.is_empty();
+            rules && site.gateways.iter().any(|inner| inner.outside_realm == outer.inside_realm)
+        };
+        let shared = |session: &Session| {
+            let realm = session.inside_realm.as_ref().unwrap_or(&site.gateway(session.gateway).inside_realm);
+            let inside = session.translation.inside.map(|inside| inside.ip);
+            inside.is_some_and(|ip| !site.owners(realm, ip, Span::ALWAYS).is_empty())
+        };
+        site.gateways.iter().any(leads) || self.memory.every_session().any(shared)
+    }
+}
+
+/// What a run may know of, before its logs are read.
+pub(crate) struct Prepared {
+    pub(crate) site: Site,
+    plans: Vec<LogPlan>,
+    processes: Vec<String>,
+    unread: Vec<Unread>,
+    warnings: Vec<String>,
+}
+
+impl Prepared {
+    /// Reads the inventory and finds the logs.
+    pub(crate) fn of(sources: &Sources) -> Result<Self, NodeError> {
         let inventory =
             sources.inventory.as_deref().map(inventory::load).transpose().map_err(NodeError::Inventory)?;
         let mut unread = Vec::new();
-        let mut plans = plan::logs(sources, inventory.as_ref(), &mut unread)?;
-        let (mut site, warnings) = match inventory {
+        let plans = plan::logs(sources, inventory.as_ref(), &mut unread)?;
+        let (mut site, mut warnings) = match inventory {
             Some(Inventory { site, warnings, .. }) => {
                 (site, warnings.iter().map(ToString::to_string).collect())
             }
@@ -88,35 +143,63 @@ impl Knowledge {
         if let Some(realm) = &sources.sensor_realm {
             site.sensor_realm = realm.clone();
         }
-        let mut knowledge = Self { site, memory: Memory::default(), sources: Vec::new(), unread, warnings };
-        for tenure in &knowledge.site.tenures {
-            knowledge.memory.insert_tenure(tenure.clone());
+        for plan in plans.iter().filter(|plan| plan.facts.complete && plan.format.traits().best_effort) {
+            let text = "`complete` is not believed: a writer of this format may leave records out";
+            warnings.push(format!("{}: {text} ({})", plan.name, plan.format));
         }
-        for plan in &mut plans {
-            knowledge.read_log(plan, progress)?;
+        Ok(Self { site, plans, processes: sources.processes.clone(), unread, warnings })
+    }
+
+    /// Reads the logs through `sieve`, and everything else. What is not to be cited is without its text.
+    pub(crate) fn learn(
+        &self,
+        sieve: &Sieve,
+        cited: bool,
+        progress: &dyn Progress,
+    ) -> Result<Knowledge, NodeError> {
+        let mut knowledge = Knowledge {
+            site: self.site.clone(),
+            memory: Memory::default(),
+            sources: Vec::new(),
+            unread: self.unread.clone(),
+            warnings: self.warnings.clone(),
+        };
+        let Knowledge { site, memory, sources, unread, .. } = &mut knowledge;
+        for tenure in &site.tenures {
+            memory.insert_tenure(tenure.clone());
         }
-        let Self { memory, sources: reports, unread, .. } = &mut knowledge;
-        processes::read(&sources.processes, memory, reports, unread, progress);
+        for plan in &self.plans {
+            let Ingested { sessions, report } = ingest(plan, sieve, cited, site, unread, progress)?;
+            for session in sessions {
+                memory.insert(session);
+            }
+            sources.push(report);
+        }
+        processes::read(&self.processes, memory, sources, unread, progress);
         Ok(knowledge)
     }
 
-    fn read_log(&mut self, plan: &mut LogPlan, progress: &dyn Progress) -> Result<(), NodeError> {
-        if plan.facts.complete && plan.format.traits().best_effort {
-            let text = "`complete` is not believed: a writer of this format may leave records out";
-            self.warnings.push(format!("{}: {text} ({})", plan.name, plan.format));
-        }
-        let Ingested { sessions, report } = ingest(plan, &mut self.site, &mut self.unread, progress)?;
-        for session in sessions {
-            self.memory.insert(session);
-        }
-        self.sources.push(report);
-        Ok(())
+    /// How many bytes the logs are, as they lie on disk; `None` if one comes through a pipe.
+    pub(crate) fn log_bytes(&self) -> Option<u64> {
+        self.plans.iter().flat_map(|plan| &plan.files).map(|found| found.bytes).sum()
     }
 
-    /// What one alert means.
-    #[must_use]
-    pub fn trace(&self, alert: &Alert) -> Trace {
-        settle(alert, &self.site, |question| self.memory.answer(question))
+    /// A log that cannot be read again.
+    pub(crate) fn read_once(&self) -> Option<SourceName> {
+        let piped = |plan: &&LogPlan| plan.files.iter().any(|found| found.bytes.is_none());
+        self.plans.iter().find(piped).map(|plan| plan.name.clone())
+    }
+
+    /// How far around an alert records of these logs may matter.
+    pub(crate) fn margins(&self) -> Margins {
+        let bounds = self.plans.iter().filter_map(|plan| plan.facts.clock_bound);
+        let silences = self.plans.iter().filter_map(|plan| plan.format.traits().idle_timeout);
+        let balancer = |plan: &LogPlan| plan.format.traits().kind == GatewayKind::Balancer;
+        Margins {
+            clock_bound: bounds.fold(self.site.clock_bound, Duration::max),
+            silence: silences.fold(Site::LATE_END, Duration::max),
+            balancers: self.plans.iter().any(balancer),
+        }
     }
 }
 
@@ -158,6 +241,16 @@ impl Unread {
     pub(crate) fn not_readable_yet(logs: &[String]) -> Self {
         let what = format!("left out, for this version cannot read their forms: {}", logs.join(", "));
         Self { what, hint: None, is_loss: false }
+    }
+
+    pub(crate) fn read_once(log: &SourceName) -> Self {
+        Self {
+            what: format!(
+                "{log}: what it names is behind another gateway, and it comes through a pipe, which cannot be read again"
+            ),
+            hint: Some("give it as a file, or the alerts through a pipe instead".into()),
+            is_loss: true,
+        }
     }
 
     pub(crate) fn absurd_times(log: &str) -> Self {

@@ -3,6 +3,7 @@
 use crate::{NodeError, Unread, inputs::each_once};
 use jiff::tz::TimeZone;
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
@@ -75,7 +76,7 @@ pub(crate) struct LogPlan {
     pub(crate) how: String,
     pub(crate) facts: LogFacts,
     /// Standard input, if that is the log: it can be opened only once, and telling its format did.
-    pub(crate) opened: Option<Input>,
+    pub(crate) opened: RefCell<Option<Input>>,
 }
 
 /// What somebody said about a log.
@@ -194,7 +195,7 @@ fn declared(inventory: &Inventory, unread: &mut Vec<Unread>) -> Result<Vec<LogPl
                 format,
                 how,
                 facts: LogFacts::of(log, inventory),
-                opened,
+                opened: RefCell::new(opened),
             });
         }
     }
@@ -245,7 +246,7 @@ fn given(
                 format,
                 how,
                 facts,
-                opened,
+                opened: RefCell::new(opened),
             });
         }
     }

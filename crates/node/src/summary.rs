@@ -2,7 +2,6 @@
 
 use crate::{Skips, Unread};
 use std::collections::BTreeMap;
-use unmasq_decode::Unreadable;
 use unmasq_model::{
     Alert, AssetId, Certainty, End, GatewayName, Reason, Site, SourceName, Status, Trace,
     trace::{EndTrace, MaskedEnd},
@@ -80,11 +79,49 @@ impl Summary {
         }
     }
 
-    pub(crate) fn count_unusable(&mut self, file: &str, line: u64, why: &Unreadable) {
+    pub(crate) fn count_unusable(&mut self) {
         self.alerts += 1;
         *self.status.entry(Status::Untraced).or_default() += 1;
         *self.reasons.entry((Status::Untraced, Reason::Unreadable)).or_default() += 1;
-        self.unusable.add(file, line, why);
+    }
+
+    /// Takes in what another counted: of the same files, or of those after them.
+    pub(crate) fn append(&mut self, other: Self) {
+        let Self {
+            inputs,
+            lines,
+            alerts,
+            not_alerts,
+            skips,
+            unread,
+            status,
+            certainty,
+            reasons,
+            gateways,
+            assets,
+            unusable,
+            not_final,
+        } = other;
+        self.inputs.extend(inputs);
+        self.lines += lines;
+        self.alerts += alerts;
+        self.not_alerts += not_alerts;
+        self.not_final += not_final;
+        self.skips.append(skips);
+        self.unusable.append(unusable);
+        self.unread.extend(unread);
+        status.into_iter().for_each(|(key, count)| *self.status.entry(key).or_default() += count);
+        certainty.into_iter().for_each(|(key, count)| *self.certainty.entry(key).or_default() += count);
+        reasons.into_iter().for_each(|(key, count)| *self.reasons.entry(key).or_default() += count);
+        assets.into_iter().for_each(|(key, count)| *self.assets.entry(key).or_default() += count);
+        for (gateway, count) in gateways {
+            let GatewayCount { traced, partial, ambiguous, untraced } = count;
+            let own = self.gateways.entry(gateway).or_default();
+            own.traced += traced;
+            own.partial += partial;
+            own.ambiguous += ambiguous;
+            own.untraced += untraced;
+        }
     }
 }
 

@@ -28,7 +28,7 @@
 //! <https://www.alibabacloud.com/help/en/nat-gateway/user-guide/session-log-overview>
 
 use super::{
-    Definition, FormatTraits,
+    Definition, FormatTraits, Tells,
     rows::{Needed, Rows},
 };
 use crate::{
@@ -63,6 +63,7 @@ const TRAITS: FormatTraits = FormatTraits {
     shows_inbound: false,
     // The gateway's idle time-out for every protocol.
     idle_timeout: Some(Duration::from_secs(900)),
+    tells: Tells::BothEdges,
     ..FormatTraits::NAT
 };
 

@@ -23,7 +23,7 @@
 //! A connection to or from the `identity` interface is the firewall's own.
 //! <https://www.cisco.com/c/en/us/td/docs/security/asa/syslog/asa-syslog.html>
 
-use super::{Definition, FormatTraits};
+use super::{Definition, FormatTraits, Tells};
 use crate::{
     Decoder, Event, EventKind, Hints, Record, Unreadable, field,
     flow::{self, Flow, Leg},
@@ -37,7 +37,7 @@ use unmasq_model::{Endpoint, Outside, Ports, Protocol, Role, Translation};
 pub(super) const SYSLOG: Definition = Definition {
     name: "cisco-asa",
     aliases: &["cisco-ftd"],
-    traits: FormatTraits { delay: Duration::from_secs(5), ..FormatTraits::NAT },
+    traits: FormatTraits { delay: Duration::from_secs(5), tells: Tells::Connection, ..FormatTraits::NAT },
     decoder: |hints| Ok(Box::new(Messages { hints: hints.clone() })),
 };
 

@@ -146,6 +146,20 @@ pub struct FormatTraits {
     pub shows_connections: bool,
     /// How long a silent session may live, where one session comes in several records.
     pub idle_timeout: Option<Duration>,
+    /// How much of a session one of its records tells.
+    pub tells: Tells,
+}
+
+/// How much of a session the records of a format tell, each by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tells {
+    /// When it, or the part of it that the record is about, began and ended.
+    BothEdges,
+    /// Perhaps one edge alone: others of the same translated tuple tell the rest, and bound it.
+    OneEdge,
+    /// As before; and some do not even say what was translated, so that others of the same inside and peer
+    /// must.
+    Connection,
 }
 
 impl FormatTraits {
@@ -158,11 +172,12 @@ impl FormatTraits {
         shows_inbound: true,
         shows_connections: true,
         idle_timeout: None,
+        tells: Tells::OneEdge,
     };
 
     /// A balancer that logs a request when it is over.
     pub(crate) const BALANCER: Self =
-        Self { kind: GatewayKind::Balancer, shows_connections: false, ..Self::NAT };
+        Self { kind: GatewayKind::Balancer, shows_connections: false, tells: Tells::BothEdges, ..Self::NAT };
 }
 
 /// One reading of what a file may be.

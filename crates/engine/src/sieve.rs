@@ -1,0 +1,272 @@
+//! Which sessions the traces of many alerts may ask for.
+//!
+//! A batch that holds its alerts streams logs of any size past them: what no trace can ask for need not
+//! be kept. A sieve knows by what keys and times [`trace`](crate::trace()) asks, and nothing of what
+//! it concludes; it may keep too much, never too little.
+//!
+//! Sketch: an alert is two keys of 16 bytes for each of its ends. Almost every record of a log concerns no
+//! alert and is told so by one bit, of a table that a core's cache holds.
+
+mod keys;
+
+use crate::balance;
+use foldhash::fast::FixedState;
+use keys::{Keys, key_of};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+    time::Duration,
+};
+use unmasq_model::{
+    End, Endpoint, Outside, PerEnd, Ports, Protocol, Question, Request, RequestsQuestion, SessionsQuestion,
+    Site, Span, Translation, is_public,
+};
+
+/// How far around an alert records may matter, over all logs that will be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Margins {
+    /// The widest clock bound.
+    pub clock_bound: Duration,
+    /// How far apart records of one session may be, as [`Site::asked_about`] asks.
+    pub silence: Duration,
+    /// Whether any of them is a balancer's.
+    pub balancers: bool,
+}
+
+/// What traces may ask for, while it is gathered: alerts first, later what their traces asked.
+#[derive(Clone, Debug)]
+pub struct Wants {
+    margins: Margins,
+    /// By which other names logs know an outside address.
+    aliases: BTreeMap<IpAddr, Vec<IpAddr>>,
+    /// Translated five-tuples.
+    flows: Keys,
+    /// Five-tuples without our address: a log may know it by another name.
+    renamed: Keys,
+    /// The same where our address is public, so that no other public one can stand for it.
+    renamed_public: Keys,
+    /// Our addresses, where a port or the peer is not known.
+    hosts: Keys,
+    /// Every address, at any time: for records that lack a part of the key.
+    addresses: HashSet<u64, FixedState>,
+    /// Addresses of a balancer's clients.
+    clients: Keys,
+    /// When anything that a balancer carried for a client without an address may be asked for, …
+    moments: Keys,
+    /// … and when for whatever client.
+    all_clients: Keys,
+}
+
+/// Tells which records traces may ask for.
+#[derive(Debug)]
+pub struct Sieve(Option<Wants>);
+
+impl Wants {
+    /// Nothing, at this site.
+    #[must_use]
+    pub fn nothing(site: &Site, margins: Margins) -> Self {
+        let mut aliases: BTreeMap<IpAddr, Vec<IpAddr>> = BTreeMap::new();
+        for alias in site.gateways.iter().flat_map(|gateway| &gateway.aliases) {
+            let known = aliases.entry(alias.outside).or_default();
+            if !known.contains(&alias.logged) {
+                known.push(alias.logged);
+            }
+        }
+        Self {
+            margins,
+            aliases,
+            flows: Keys::default(),
+            renamed: Keys::default(),
+            renamed_public: Keys::default(),
+            hosts: Keys::default(),
+            addresses: HashSet::with_hasher(FixedState::with_seed(1)),
+            clients: Keys::default(),
+            moments: Keys::default(),
+            all_clients: Keys::default(),
+        }
+    }
+
+    /// Adds everything that the trace of an alert may ask about its own two ends.
+    pub fn add(&mut self, protocol: Protocol, ends: PerEnd<Endpoint>, at: Span) {
+        let seen = at.widened(self.margins.clock_bound);
+        for end in End::BOTH {
+            let (ours, remote) = (ends[end], ends[end.other()]);
+            let during = seen.widened(self.margins.silence);
+            self.asked(protocol, ours, Some(remote), during);
+            for ip in self.aliases.get(&ours.ip).cloned().unwrap_or_default() {
+                self.asked(protocol, Endpoint { ip, ..ours }, Some(remote), during);
+            }
+            if let (true, Some(port), Some(_)) = (protocol.has_ports(), ours.port, remote.port) {
+                let keys = if is_public(ours.ip) { &mut self.renamed_public } else { &mut self.renamed };
+                keys.add(key_of(protocol, None, port, remote), seen);
+            }
+            self.requests(Some(remote), seen.widened(balance::IDLE));
+        }
+    }
+
+    /// Adds what a trace asked that was not known.
+    pub fn ask(&mut self, question: &Question) {
+        match question {
+            Question::Sessions(SessionsQuestion { protocol, outside, remote, during, .. }) => {
+                match (outside, protocol, remote) {
+                    ((Some(ip), port), Some(protocol), _) => {
+                        self.asked(*protocol, Endpoint { ip: *ip, port: *port }, *remote, *during);
+                    }
+                    ((None, Some(port)), Some(protocol), Some(remote)) if remote.port.is_some() => {
+                        self.renamed.add(key_of(*protocol, None, *port, *remote), *during);
+                    }
+                    _ => {
+                        let hosts = [outside.0, remote.map(|remote| remote.ip)];
+                        hosts.into_iter().flatten().for_each(|ip| self.host(ip, *during));
+                    }
+                }
+            }
+            Question::Requests(RequestsQuestion { client, during, .. }) => self.requests(*client, *during),
+            // Logs of sessions do not answer these.
+            Question::Holders(_) | Question::Sockets(_) => {}
+        }
+    }
+
+    /// Adds what another gathered.
+    pub fn append(&mut self, other: Self) {
+        self.flows.append(other.flows);
+        self.renamed.append(other.renamed);
+        self.renamed_public.append(other.renamed_public);
+        self.hosts.append(other.hosts);
+        self.addresses.extend(other.addresses);
+        self.clients.append(other.clients);
+        self.moments.append(other.moments);
+        self.all_clients.append(other.all_clients);
+    }
+
+    fn asked(&mut self, protocol: Protocol, ours: Endpoint, remote: Option<Endpoint>, during: Span) {
+        match (ours.port, remote) {
+            (Some(port), Some(remote)) if protocol.has_ports() && remote.port.is_some() => {
+                self.flows.add(key_of(protocol, Some(ours.ip), port, remote), during);
+                self.addresses.insert(keys::key_of_ip(ours.ip));
+            }
+            _ => self.host(ours.ip, during),
+        }
+    }
+
+    fn host(&mut self, ip: IpAddr, during: Span) {
+        self.hosts.add(keys::key_of_ip(ip), during);
+        self.addresses.insert(keys::key_of_ip(ip));
+    }
+
+    fn requests(&mut self, client: Option<Endpoint>, during: Span) {
+        if !self.margins.balancers {
+            return;
+        }
+        match client {
+            Some(client) => self.clients.add(keys::key_of_ip(client.ip), during),
+            None => self.all_clients.add(0, during),
+        }
+        self.moments.add(0, during);
+    }
+}
+
+impl Sieve {
+    /// One that keeps everything.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self(None)
+    }
+
+    /// Whether it keeps all that answers a question.
+    #[must_use]
+    pub fn covers(&self, question: &Question) -> bool {
+        let Some(wants) = &self.0 else { return true };
+        match question {
+            Question::Sessions(SessionsQuestion { protocol, outside, remote, during, .. }) => {
+                match (outside, protocol, remote.filter(|remote| remote.port.is_some())) {
+                    ((Some(ip), Some(port)), Some(protocol), Some(remote)) if protocol.has_ports() => {
+                        wants.flows.cover(key_of(*protocol, Some(*ip), *port, remote), *during)
+                    }
+                    ((None, Some(port)), Some(protocol), Some(remote)) => {
+                        let key = key_of(*protocol, None, *port, remote);
+                        wants.renamed.cover(key, *during) || wants.renamed_public.cover(key, *during)
+                    }
+                    ((Some(ip), _), ..) => wants.hosts.cover(keys::key_of_ip(*ip), *during),
+                    ((None, _), ..) => {
+                        remote.is_none_or(|remote| wants.hosts.cover(keys::key_of_ip(remote.ip), *during))
+                    }
+                }
+            }
+            Question::Requests(RequestsQuestion { client, during, .. }) => match client {
+                _ if !wants.margins.balancers => true,
+                Some(client) => wants.clients.cover(keys::key_of_ip(client.ip), *during),
+                None => wants.all_clients.cover(0, *during),
+            },
+            Question::Holders(_) | Question::Sockets(_) => true,
+        }
+    }
+
+    /// What it keeps, so that more can be added; nothing in particular if it keeps everything.
+    #[must_use]
+    pub fn into_wants(self) -> Option<Wants> {
+        self.0
+    }
+
+    /// One that keeps what is wanted.
+    #[must_use]
+    pub fn of(mut wants: Wants) -> Self {
+        let Wants { flows, renamed, renamed_public, hosts, clients, moments, all_clients, .. } =
+            &mut wants;
+        for keys in [flows, renamed, renamed_public, hosts, clients, moments, all_clients] {
+            keys.seal();
+        }
+        Self(Some(wants))
+    }
+
+    /// Whether a trace may ask for a record of this translation.
+    ///
+    /// `reach` is the span in which its packets passed, where every record of its log tells when its session
+    /// began and ended; `None` where any record of the same translation may bound another.
+    #[must_use]
+    pub fn keeps(&self, translation: &Translation, request: Option<&Request>, reach: Option<Span>) -> bool {
+        let Some(wants) = &self.0 else { return true };
+        let reach = reach.unwrap_or(Span::ALWAYS);
+        match request {
+            Some(request) => wants.request(translation, request, reach),
+            None => wants.translation(translation, reach),
+        }
+    }
+}
+
+impl Sieve {
+    /// Whether a trace may ask for a record of any of these addresses, at whatever time: where some records
+    /// of a session do not say what was translated, all that may explain them must be there.
+    #[must_use]
+    pub fn keeps_addresses(&self, translation: &Translation) -> bool {
+        let Some(wants) = &self.0 else { return true };
+        let Translation { outside, inside, remote, .. } = *translation;
+        let told = [outside.ip, inside.map(|inside| inside.ip), remote.map(|remote| remote.ip)];
+        told.into_iter().flatten().any(|ip| wants.addresses.contains(&keys::key_of_ip(ip)))
+    }
+}
+
+impl Wants {
+    fn translation(&self, translation: &Translation, reach: Span) -> bool {
+        let Translation { protocol, outside, remote, inside, .. } = *translation;
+        let (Some(protocol), Outside { ip: Some(ip), ports: Ports::One(port) }, Some(remote)) =
+            (protocol, outside, remote.filter(|remote| remote.port.is_some()))
+        else {
+            // It answers for more than one key.
+            return outside.ip.is_none_or(|ip| self.addresses.contains(&keys::key_of_ip(ip)));
+        };
+        self.flows.touch(key_of(protocol, Some(ip), port, remote), reach)
+            || self.hosts.touch(keys::key_of_ip(ip), reach)
+            || self.renamed.touch(key_of(protocol, None, port, remote), reach)
+            || ((!is_public(ip) || inside.is_some_and(|inside| is_public(inside.ip)))
+                && self.renamed_public.touch(key_of(protocol, None, port, remote), reach))
+    }
+
+    fn request(&self, translation: &Translation, request: &Request, reach: Span) -> bool {
+        self.all_clients.touch(0, reach)
+            || match translation.remote.filter(|_| !request.client_claimed) {
+                Some(client) => self.clients.touch(keys::key_of_ip(client.ip), reach),
+                None => self.moments.touch(0, reach),
+            }
+    }
+}

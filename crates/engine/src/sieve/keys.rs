@@ -1,0 +1,162 @@
+//! Keys with the times at which they matter.
+
+use foldhash::fast::FixedState;
+use std::{
+    hash::{BuildHasher, Hasher},
+    net::IpAddr,
+};
+use unmasq_model::{Endpoint, LogTime, Protocol, Span};
+
+/// The key of a translated tuple, or of one whose outside address is open. Two may share a key: then too
+/// much is kept.
+pub(super) fn key_of(protocol: Protocol, outside: Option<IpAddr>, port: u16, remote: Endpoint) -> u64 {
+    let mut hasher = hasher();
+    let ports = u64::from(port) << 16 | u64::from(remote.port.unwrap_or_default());
+    hasher.write_u64(ports << 8 | u64::from(protocol.number()));
+    outside.into_iter().for_each(|ip| write(&mut hasher, ip));
+    write(&mut hasher, remote.ip);
+    hasher.finish()
+}
+
+/// The key of an address.
+pub(super) fn key_of_ip(ip: IpAddr) -> u64 {
+    let mut hasher = hasher();
+    write(&mut hasher, ip);
+    hasher.finish()
+}
+
+fn hasher() -> impl Hasher {
+    FixedState::with_seed(0).build_hasher()
+}
+
+fn write(hasher: &mut impl Hasher, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => hasher.write_u64(u64::from(u32::from(ip))),
+        IpAddr::V6(ip) => hasher.write_u128(u128::from(ip)),
+    }
+}
+
+/// Keys, each with spans in whole seconds, the first and the last one included.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    rows: Vec<Row>,
+    /// A bit for whatever the first bits of a key are; empty until all keys are there.
+    first: Vec<u64>,
+    /// By how many bits a key is shifted to find its own.
+    shift: u32,
+    /// The longest span, in seconds.
+    longest: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Row {
+    key: u64,
+    from: u32,
+    to: u32,
+}
+
+/// Bits for each key: one key in so many that are not there passes for one that may be.
+const BITS_PER_KEY: usize = 16;
+
+impl Keys {
+    pub(super) fn add(&mut self, key: u64, during: Span) {
+        let (from, to) = seconds(during);
+        self.longest = self.longest.max(to - from);
+        self.rows.push(Row { key, from, to });
+    }
+
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.longest = self.longest.max(other.longest);
+        self.rows.append(&mut other.rows);
+    }
+
+    /// No more will be added.
+    pub(super) fn seal(&mut self) {
+        self.rows.sort_unstable();
+        self.rows.dedup();
+        self.rows.shrink_to_fit();
+        if self.rows.is_empty() {
+            return;
+        }
+        let bits = (self.rows.len() * BITS_PER_KEY).next_power_of_two().max(64);
+        self.shift = 64 - bits.trailing_zeros();
+        self.first = vec![0; bits / 64];
+        for row in &self.rows {
+            let bit = row.key >> self.shift;
+            self.first[word(bit)] |= 1 << (bit % 64);
+        }
+    }
+
+    /// Whether the key matters during all of `during`.
+    pub(super) fn cover(&self, key: u64, during: Span) -> bool {
+        let (from, to) = seconds(during);
+        let rows = &self.rows[self.rows.partition_point(|row| row.key < key)..];
+        rows.iter().take_while(|row| row.key == key && row.from <= from).any(|row| row.to >= to)
+    }
+
+    /// Whether the key matters at some moment of `reach`.
+    pub(super) fn touch(&self, key: u64, reach: Span) -> bool {
+        // A shift by all bits is none.
+        let bit = key.checked_shr(self.shift).unwrap_or_default();
+        if self.first.get(word(bit)).is_none_or(|word| word >> (bit % 64) & 1 == 0) {
+            return false;
+        }
+        let (from, to) = seconds(reach);
+        // What begins earlier than the longest span before `reach` is over by then.
+        let earliest = (key, from.saturating_sub(self.longest));
+        let near = self.rows.partition_point(|row| (row.key, row.from) < earliest);
+        let starts_in_time = |row: &&Row| row.key == key && row.from <= to;
+        self.rows[near..].iter().take_while(starts_in_time).any(|row| row.to >= from)
+    }
+}
+
+fn word(bit: u64) -> usize {
+    usize::try_from(bit / 64).unwrap_or(usize::MAX)
+}
+
+/// The whole seconds that a span touches; what lies before 1970 or after 2106 is taken to the edge, for
+/// spans and what they are held against alike.
+fn seconds(span: Span) -> (u32, u32) {
+    let second =
+        |at: LogTime| u32::try_from(at.as_unix_us().div_euclid(1_000_000).max(0)).unwrap_or(u32::MAX);
+    (second(span.from()), second(span.to()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn span(from: i64, length: i64) -> Span {
+        let at = |seconds| LogTime::from_unix_seconds(seconds).unwrap();
+        Span::between(at(from), at(from + length))
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_is_missed(
+            wanted in prop::collection::vec((0..40_u64, 0..1_000_i64, 0..100_i64), 0..60),
+            asked in prop::collection::vec((0..40_u64, 0..1_000_i64, 0..100_i64), 1..60),
+        ) {
+            let spread = |key: u64| key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mut keys = Keys::default();
+            wanted.iter().for_each(|&(key, from, length)| keys.add(spread(key), span(from, length)));
+            keys.seal();
+            for (key, from, length) in asked {
+                let reach = span(from, length);
+                let there = wanted.iter().any(|&(k, f, l)| k == key && span(f, l).touches(reach));
+                prop_assert_eq!(keys.touch(spread(key), reach), there);
+            }
+        }
+    }
+
+    #[test]
+    fn the_edges_of_time_are_kept() {
+        let mut keys = Keys::default();
+        keys.add(7, Span::at(LogTime::from_unix_seconds(9_999_999_999).unwrap()));
+        keys.seal();
+        assert!(keys.touch(7, Span::at(LogTime::FOREVER)), "too much rather than too little");
+        assert!(keys.touch(7, Span::ALWAYS) && !keys.touch(8, Span::ALWAYS));
+        assert!(!Keys::default().touch(0, Span::ALWAYS));
+    }
+}
