@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use std::{fs, path::Path, time::Duration};
 use unmasq_node::{
-    Knowledge, Silent, Sources,
-    batch::{AlertsArg, EvidenceDetail, Options, trace_alerts},
+    Silent, Sources,
+    batch::{AlertsArg, Batch, EvidenceDetail, Hold, Options},
 };
 use unmasq_testkit::{corpus, lab::score};
 
@@ -43,11 +43,17 @@ fn traced(folder: &Path, clock_bound: Duration) -> Result<String> {
         clock_bound: Some(clock_bound),
         ..Sources::default()
     };
-    let knowledge = Knowledge::learn(&sources, &Silent)?;
     let alerts = [AlertsArg { format: None, path: path("eve.json") }];
-    let options =
-        Options { field: "trace".into(), only_alerts: false, evidence: EvidenceDetail::Ref, zone: None };
-    let mut out = Vec::new();
-    trace_alerts(&knowledge, &alerts, &options, &mut out, &Silent)?;
-    Ok(String::from_utf8(out)?)
+    let traced = |hold| -> Result<String> {
+        let options = Options { evidence: EvidenceDetail::Ref, hold, ..Options::default() };
+        let batch = Batch::new(&alerts, options)?;
+        let mut out = Vec::new();
+        batch.trace(&batch.learn(&sources, &Silent)?, &mut out, &Silent)?;
+        Ok(String::from_utf8(out)?)
+    };
+    let (by_alerts, by_sessions) = (traced(Hold::Alerts)?, traced(Hold::Sessions)?);
+    if by_alerts != by_sessions {
+        bail!("the answers depend on what is held in memory");
+    }
+    Ok(by_alerts)
 }

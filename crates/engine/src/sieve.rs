@@ -211,8 +211,7 @@ impl Sieve {
     /// One that keeps what is wanted.
     #[must_use]
     pub fn of(mut wants: Wants) -> Self {
-        let Wants { flows, renamed, renamed_public, hosts, clients, moments, all_clients, .. } =
-            &mut wants;
+        let Wants { flows, renamed, renamed_public, hosts, clients, moments, all_clients, .. } = &mut wants;
         for keys in [flows, renamed, renamed_public, hosts, clients, moments, all_clients] {
             keys.seal();
         }

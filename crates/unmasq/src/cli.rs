@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use std::{path::PathBuf, time::Duration};
 use unmasq_decode::{Format, alert::AlertFormat};
 use unmasq_model::{Endpoint, Protocol, Realm};
-use unmasq_node::{SessionsArg, Sources};
+use unmasq_node::{SessionsArg, Sources, batch::OutputForm};
 
 /// Who is really behind a shared address.
 ///
@@ -161,8 +161,11 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) field_map: Option<PathBuf>,
     /// Where the traced alerts go; `-` is standard output. A file is replaced only if all went well
-    #[arg(long, short, value_name = "FILE", default_value = "-")]
-    pub(crate) output: PathBuf,
+    ///
+    /// csv:FILE makes a table of them, and csv alone writes it to standard output: a row for each shared
+    /// address, with the machine behind it (columns: see docs/user-guide.md).
+    #[arg(long, short, value_name = "[csv:]FILE", default_value = "-", value_parser = output)]
+    pub(crate) output: Output,
     /// Leave out lines that are not alerts
     #[arg(long)]
     pub(crate) only_alerts: bool,
@@ -177,6 +180,24 @@ pub(crate) struct TraceArgs {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) known: SourceArgs,
+}
+
+/// Where answers go, and in what form.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Output {
+    pub(crate) form: OutputForm,
+    pub(crate) path: PathBuf,
+}
+
+/// `FILE`, `csv:FILE` or `csv`.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
+fn output(text: &str) -> Result<Output, String> {
+    let (form, path) = match text.split_once(':') {
+        None if text == "csv" => (OutputForm::Csv, "-"),
+        Some(("csv", path)) => (OutputForm::Csv, path),
+        _ => (OutputForm::Alerts, text),
+    };
+    Ok(Output { form, path: path.into() })
 }
 
 /// How much of the evidence is written.

@@ -23,7 +23,7 @@ use std::{
 };
 use unmasq_node::{
     Knowledge, Sources, Summary,
-    batch::{AlertsArg, EvidenceDetail, Options, trace_alerts},
+    batch::{AlertsArg, Batch, Options},
 };
 
 /// The recording: real kernel NATs and a real Suricata in network namespaces; see corpus/lab-basic.
@@ -80,12 +80,11 @@ fn trace(folder: &Path) -> Result<(Knowledge, Summary, Vec<u8>)> {
         ..Sources::default()
     };
     let bars = Bars::default();
-    let knowledge = Knowledge::learn(&sources, &bars)?;
     let alerts = [AlertsArg { format: None, path: path("eve.json") }];
-    let options =
-        Options { field: "trace".into(), only_alerts: true, evidence: EvidenceDetail::Full, zone: None };
+    let batch = Batch::new(&alerts, Options { only_alerts: true, ..Options::default() })?;
+    let knowledge = batch.learn(&sources, &bars)?;
     let mut traced = Vec::new();
-    let summary = trace_alerts(&knowledge, &alerts, &options, &mut traced, &bars)?;
+    let summary = batch.trace(&knowledge, &mut traced, &bars)?;
     fs::write(folder.join("traced.json"), &traced).context("cannot write the traced alerts")?;
     Ok((knowledge, summary, traced))
 }

@@ -16,14 +16,14 @@ use std::{
 use unmasq_decode::alert::{AlertFormat, FieldMap};
 use unmasq_node::{
     Knowledge, Summary,
-    batch::{AlertsArg, EvidenceDetail, Options, trace_alerts},
+    batch::{AlertsArg, Batch, EvidenceDetail, Options},
 };
 
 pub(crate) fn run(args: &TraceArgs) -> Result<Exit> {
     if args.known.is_empty() {
         bail!("nothing to trace with: give --inventory, --sessions, or both");
     }
-    writable(&args.output)?;
+    writable(&args.output.path)?;
     let field_map = args.field_map.as_deref().map(field_map).transpose()?;
     let alerts =
         args.alerts.iter().map(|text| alerts_arg(text, field_map.as_ref())).collect::<Result<Vec<_>>>()?;
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Exit> {
         bail!("standard input can be read only once: give the others as files");
     }
     let bars = Bars::default();
-    let knowledge = Knowledge::learn(&args.known.sources(), &bars)?;
     let options = Options {
+        output: args.output.form,
         field: args.field.clone(),
         only_alerts: args.only_alerts,
         evidence: match args.evidence {
@@ -41,8 +41,11 @@ pub(crate) fn run(args: &TraceArgs) -> Result<Exit> {
             Evidence::Ref => EvidenceDetail::Ref,
         },
         zone: args.known.zone().cloned(),
+        ..Options::default()
     };
-    let summary = write_to(&args.output, |out| Ok(trace_alerts(&knowledge, &alerts, &options, out, &bars)?))?;
+    let batch = Batch::new(&alerts, options)?;
+    let knowledge = batch.learn(&args.known.sources(), &bars)?;
+    let summary = write_to(&args.output.path, |out| Ok(batch.trace(&knowledge, out, &bars)?))?;
     if !args.quiet {
         report::trace(&knowledge, &summary);
     }
@@ -100,9 +103,9 @@ fn writable(output: &Path) -> Result<()> {
 
 /// Writes to standard output, or beside the file and then in its place, so that a failed run leaves
 /// what was there before.
-fn write_to<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+fn write_to<T>(output: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T>) -> Result<T> {
     if output == Path::new("-") {
-        let mut out = BufWriter::new(std::io::stdout().lock());
+        let mut out = BufWriter::new(std::io::stdout());
         let done = write(&mut out)?;
         out.flush().context("cannot write to standard output")?;
         return Ok(done);

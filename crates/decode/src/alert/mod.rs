@@ -17,7 +17,7 @@ mod suricata;
 mod zeek;
 
 pub use detect::detect;
-pub use id::AlertIds;
+pub use id::{AlertIds, Fingerprint};
 pub use map::{FieldMap, NotAFieldMap};
 pub use reader::AlertReader;
 
@@ -67,6 +67,8 @@ pub enum Reading {
 pub struct AlertIdentity {
     /// The detector's own id, where it is unique.
     pub own_id: Option<Arc<str>>,
+    /// The flow
+    pub flow_id: Option<Arc<str>>,
     /// The sensor, as the alert itself names it.
     pub sensor: Option<Arc<str>>,
 }

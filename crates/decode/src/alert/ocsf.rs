@@ -47,6 +47,7 @@ pub(super) fn read(line: &Object<'_>) -> Reading {
     let protocol = flow.as_ref().map_or_else(|| Err(NO_ENDS), |flow| flow.protocol.clone());
     Draft {
         identity: AlertIdentity {
+            flow_id: None,
             own_id: kept(line.at("metadata.uid")),
             sensor: kept(line.at("metadata.product.uid").or_else(|| line.at("metadata.product.name"))),
         },

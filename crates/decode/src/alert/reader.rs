@@ -49,6 +49,13 @@ impl AlertReader {
         }
     }
 
+    pub fn fork(&self) -> Self {
+        self.clone()
+    }
+    pub fn turns(&self, lines: &[u8]) -> bool {
+        self.format == AlertFormat::ZeekTsv && lines.contains(&b'#')
+    }
+
     /// Whether a header came that says what lines mean.
     pub(super) fn knows_its_header(&self) -> bool {
         self.table.is_known()

@@ -61,7 +61,11 @@ pub(super) fn read(eve: &Object<'_>) -> Reading {
         _ => None,
     };
     Draft {
-        identity: AlertIdentity { own_id: None, sensor: kept(eve.scalar("host")) },
+        identity: AlertIdentity {
+            own_id: None,
+            flow_id: kept(eve.scalar("flow_id")),
+            sensor: kept(eve.scalar("host")),
+        },
         realm: None,
         at: at(eve),
         request_lag: REQUEST_LAG,

@@ -5,15 +5,21 @@ use super::{
     read::{AlertFile, AlertsReader, Says},
     trace::realm_of,
 };
-use crate::{Knowledge, NodeError, Progress, Unread, knowledge::Prepared, ordered::on_every_core, plan::Sources};
+use crate::{
+    Knowledge, NodeError, Progress, Unread, knowledge::Prepared, ordered::on_every_core, plan::Sources,
+};
 use std::collections::BTreeSet;
 use unmasq_decode::alert::{AlertFacts, Reading};
-use unmasq_engine::{Margins, Sieve, Wants};
+use unmasq_engine::{Sieve, Wants};
 use unmasq_io::source::{Meter, open};
-use unmasq_model::{Alert, AlertId, Question, Realm};
+use unmasq_model::{AlertId, Question};
 
 /// Learns all that the alerts of `batch` may ask for.
-pub(super) fn learn(batch: &Batch, sources: &Sources, progress: &dyn Progress) -> Result<Knowledge, NodeError> {
+pub(super) fn learn(
+    batch: &Batch,
+    sources: &Sources,
+    progress: &dyn Progress,
+) -> Result<Knowledge, NodeError> {
     let prepared = Prepared::of(sources)?;
     let holds_alerts = match (batch.options.hold, batch.bytes(), prepared.log_bytes()) {
         (Hold::Alerts, _, _) => true,
@@ -69,7 +75,8 @@ fn further(
 
 impl Batch {
     fn cites(&self) -> bool {
-        self.options.evidence == super::EvidenceDetail::Full && self.options.output == super::OutputForm::Alerts
+        self.options.evidence == super::EvidenceDetail::Full
+            && self.options.output == super::OutputForm::Alerts
     }
 }
 

@@ -141,14 +141,23 @@ impl AlertFile {
                 let mut start = 0;
                 for end in ends.chain([chunk.bytes.len()]).filter(|end| *end > 0) {
                     if start < end {
-                        let says = self.says(reader, &chunk.bytes[start..end], field, chunk.number == 0 && start == 0);
+                        let says = self.says(
+                            reader,
+                            &chunk.bytes[start..end],
+                            field,
+                            chunk.number == 0 && start == 0,
+                        );
                         lines.push(Line { range: start..end, says });
                     }
                     start = end;
                 }
             }
-            ChunkPart::First => lines.push(Line { range: all, says: Says::Refused(crate::reading::TOO_LONG) }),
-            ChunkPart::Cut => lines.push(Line { range: all, says: Says::Refused(crate::reading::BREAKS_OFF) }),
+            ChunkPart::First => {
+                lines.push(Line { range: all, says: Says::Refused(crate::reading::TOO_LONG) })
+            }
+            ChunkPart::Cut => {
+                lines.push(Line { range: all, says: Says::Refused(crate::reading::BREAKS_OFF) })
+            }
             ChunkPart::More => lines.push(Line { range: all, says: Says::More }),
         }
     }

@@ -39,7 +39,8 @@ pub(super) fn all(
             Ok(input) => match AlertFile::new(found, input, format.clone(), &batch.options)? {
                 Some(file) => {
                     summary.inputs.push((found.location.name(), file.format.name().to_owned()));
-                    let tracing = Tracing { batch, knowledge, realms: &realms, found, carrier: file.format.carrier() };
+                    let tracing =
+                        Tracing { batch, knowledge, realms: &realms, found, carrier: file.format.carrier() };
                     (ids, writer, summary) = tracing.file(file, ids, writer, summary)?;
                 }
                 None => summary.unread.push(Unread::no_alerts(&found.location.to_string())),

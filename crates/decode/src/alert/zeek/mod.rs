@@ -118,6 +118,7 @@ fn read<'a>(kind: Kind, get: impl Fn(Field) -> Option<Cow<'a, str>>) -> Reading 
     let is_flow = get(Field::Uid).is_some();
     Draft {
         identity: AlertIdentity {
+            flow_id: None,
             own_id: kept(get(Field::Uid).filter(|_| kind == Kind::Conn)),
             sensor: kept(get(Field::System)),
         },
