@@ -20,7 +20,10 @@ db.execute("set threads = 2")
 db.execute("set preserve_insertion_order = false")
 
 if task.shape == "csv":
-    source = f"read_csv('{task.sessions}', header = true)"
+    # Told what every column is, it need not look for itself.
+    with open(task.sessions) as log:
+        read_as = {name: columns.get(name, "VARCHAR") for name in log.readline().strip().split(",")}
+    source = f"read_csv('{task.sessions}', header = true, auto_detect = false, columns = {read_as})"
 else:
     read_as = {name: "VARCHAR" for name in columns} if task.shape == "sls" else columns
     source = f"read_json('{task.sessions}', format = 'newline_delimited', columns = {read_as})"
