@@ -1,9 +1,11 @@
 //! Chores: `cargo xtask --help` lists them.
 
+mod bench_compare;
 mod lab;
 mod sim;
 #[cfg(test)]
 mod tidy;
+mod workload;
 
 use clap::{Parser, Subcommand};
 
@@ -17,15 +19,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure unmasq beside the engines that one might use instead.
+    BenchCompare(bench_compare::Arguments),
     /// Trace the recorded lab and hold the answers against its truth.
     Lab(lab::Arguments),
     /// Run small worlds from seeds and check every law in them.
     Sim(sim::Arguments),
+    /// Write the benchmarks' session log to standard output.
+    Workload(workload::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
+        Chore::BenchCompare(arguments) => bench_compare::run(&arguments),
         Chore::Lab(arguments) => lab::run(&arguments),
         Chore::Sim(arguments) => sim::run(&arguments),
+        Chore::Workload(arguments) => workload::run(&arguments),
     }
 }

@@ -5,6 +5,7 @@
 //! * [`laws`]: what must hold in every world; `cargo xtask sim` checks as many as one likes.
 //! * [`lab`]: how well the recorded lab was traced.
 //! * [`tally`]: how hard the worlds were.
+//! * [`workload`]: a large and ordinary log with alerts and their truth, to measure with.
 //! * [`generate`]: strategies for tiny sessions and questions.
 //! * [`corpus`]: the recorded logs of the repository's `corpus/` folder.
 //!
@@ -17,4 +18,5 @@ pub mod laws;
 pub mod oracle;
 pub mod rng;
 pub mod tally;
+pub mod workload;
 pub mod world;
