@@ -2,14 +2,14 @@
 //! order.
 
 use crate::{
-    balance,
-    crossing::{Candidate, Leg, distinct, is_complete, question, touching},
+    SiteMap, balance,
+    crossing::{Candidate, Leg, distinct, is_complete, touching},
     known::Inquiry,
 };
 use std::sync::Arc;
 use unmasq_model::{
-    Certainty, DnatRule, Endpoint, GatewayIx, Listener, LogTime, Reason, Role, SessionsQuestion, Site,
-    SourceName, Span, is_public,
+    Certainty, DnatRule, Endpoint, GatewayIx, Listener, LogTime, Reason, Role, SessionsQuestion, SourceName,
+    Span, is_public,
 };
 
 /// What takes the place of a session.
@@ -37,7 +37,7 @@ pub(crate) struct Rule<'k> {
 }
 
 /// Why no session of those who may have translated it explains `leg`. `None`: ask first.
-pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Absence<'k>> {
+pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Absence<'k>> {
     let site = inquiry.site();
     let gateways = site.owners(&leg.realm, leg.ours.ip, leg.at);
     if leg.opened_by_us != Some(true) {
@@ -91,20 +91,27 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Absenc
 pub(crate) fn under_another_name<'k>(
     leg: &Leg,
     gateways: &[GatewayIx],
-    inquiry: &Inquiry<'_, 'k>,
+    inquiry: &Inquiry<'_, '_, 'k>,
 ) -> Option<Vec<Candidate<'k>>> {
     let site = inquiry.site();
     if !leg.protocol.has_ports() || leg.ours.port.is_none() || leg.remote.is_none_or(|r| r.port.is_none()) {
         return Some(Vec::new());
     }
+    // Asked of everybody at once: a site has many gateways, and hardly one has such a session.
+    let mut sessions = inquiry.sessions(SessionsQuestion {
+        gateway: None,
+        protocol: Some(leg.protocol),
+        outside: (None, leg.ours.port),
+        remote: leg.remote,
+        during: leg.at.widened(site.widest_clock_bound()),
+    })?;
     let mut found = Vec::new();
-    let mut waiting = false;
-    for &gateway in gateways {
-        let during = leg.at.widened(site.widest_clock_bound());
-        match inquiry.sessions(SessionsQuestion { during, ..question(site, leg, gateway, None) }) {
-            Some(sessions) => found.extend(touching(site, leg, &sessions)),
-            None => waiting = true,
+    while let Some(gateway) = sessions.first().map(|session| session.gateway) {
+        let others = sessions.split_off(sessions.partition_point(|session| session.gateway == gateway));
+        if gateways.contains(&gateway) {
+            found.extend(touching(site, leg, &sessions));
         }
+        sessions = others;
     }
     // An untranslated record, or one whose outside address is known to be another, is no alias.
     found.retain(|stay| {
@@ -120,12 +127,12 @@ pub(crate) fn under_another_name<'k>(
             !is_public(other) || !is_public(leg.ours.ip) || inside.is_some_and(|at| at.ip == leg.ours.ip);
         inside.is_some() && other != leg.ours.ip && !known && may_stand_for_it
     });
-    (!waiting).then(|| distinct(site, leg, found))
+    Some(distinct(site, leg, found))
 }
 
 /// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment
 /// the first that fits is the one, so a later one with the same span never comes to be asked.
-fn dnat_rules<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Vec<Rule<'k>> {
+fn dnat_rules<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg) -> Vec<Rule<'k>> {
     let during = leg.at.widened(site.widest_clock_bound());
     let mut rules: Vec<&'k DnatRule> = Vec::new();
     for rule in site.gateway(gateway).dnat.iter().flatten() {
@@ -153,7 +160,7 @@ fn dnat_rules<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg) -> Vec<Rule<'k>
 /// The hosts that own the port of `leg.ours` by configurations in force within the clock bound. A packet
 /// that came from there was theirs, if the configuration held all the while and nobody else has the
 /// address; one that went there may have been nobody's, if nobody had called for it.
-fn port_plans<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg, sole: bool) -> Vec<Rule<'k>> {
+fn port_plans<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg, sole: bool) -> Vec<Rule<'k>> {
     let during = leg.at.widened(site.widest_clock_bound());
     let plans = site.gateway(gateway).port_plans.iter().filter(|plan| plan.held.touches(during));
     let owned = plans.filter_map(|plan| {
@@ -175,7 +182,7 @@ fn port_plans<'k>(site: &'k Site, gateway: GatewayIx, leg: &Leg, sole: bool) -> 
 
 /// What the listeners of balancers say about a flow that their logs do not have: none listens there,
 /// or one that only forwards packets.
-fn listened(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
+fn listened(site: &SiteMap, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
     let port = leg.ours.port.filter(|_| leg.opened_by_us != Some(true))?;
     let declared = gateways.iter().map(|&gateway| site.gateway(gateway).listeners.as_deref());
     let declared: Vec<&[Listener]> = declared.collect::<Option<_>>()?;
@@ -187,7 +194,7 @@ fn listened(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
 }
 
 /// Whether the flow may lie outside the time that every log of these gateways covers.
-fn outside_coverage(site: &Site, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
+fn outside_coverage(site: &SiteMap, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
     let logs = || gateways.iter().flat_map(|&gateway| site.logs_of(gateway));
     let began = leg.flow_start.map_or(leg.at.from(), |start| start.min(leg.at.from()));
     let before = logs().all(|log| {

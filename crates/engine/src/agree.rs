@@ -8,12 +8,13 @@
 //! one touches the alert. Where each log tells of every hold, the true one is among both, and is never
 //! ruled out; where both lost lines it may be, so an answer that rests on this is never certain.
 
+use crate::SiteMap;
 use crate::stay::Stay;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-use unmasq_model::{Log, LogIx, Session, Site, Span};
+use unmasq_model::{Log, LogIx, Session, Span};
 
 /// More holds of one tuple by one inside endpoint are not held against each other, each with each.
 const HOLDS_MAX: usize = 128;
@@ -54,7 +55,7 @@ fn place(stay: &Stay<'_>) -> Option<(Option<IpAddr>, Option<u16>)> {
 }
 
 /// Whether another log of the same gateway rules out that `stay`, one of `all`, was there during `at`.
-pub(crate) fn ruled_out(site: &Site, stay: &Stay<'_>, all: &Holders<'_, '_>, at: Span) -> bool {
+pub(crate) fn ruled_out(site: &SiteMap, stay: &Stay<'_>, all: &Holders<'_, '_>, at: Span) -> bool {
     let Some(own) = stay.records.first().filter(|record| record.request.is_none()) else { return false };
     let logs = &site.gateway(own.gateway).logs;
     if logs.len() < 2 {

@@ -5,6 +5,7 @@
 //! connection) is about the connection, so about everything that it carried.
 
 use crate::{
+    SiteMap,
     crossing::Leg,
     known::Inquiry,
     stay::{Stay, stays},
@@ -12,7 +13,7 @@ use crate::{
 use std::{collections::BTreeMap, time::Duration};
 use unmasq_model::{
     Endpoint, GatewayIx, GatewayKind, HttpContext, Layer, Listener, LogIx, LogTime, Outside, Request,
-    RequestsQuestion, Session, Site, Span,
+    RequestsQuestion, Session, Span,
 };
 
 /// How long a request may be under way: long polls, sockets, uploads.
@@ -30,7 +31,11 @@ pub(crate) struct Shown<'k> {
 }
 
 /// What one balancer carried that `leg` may be about. `None`: ask first.
-pub(crate) fn touching<'k>(leg: &Leg, gateway: GatewayIx, inquiry: &Inquiry<'_, 'k>) -> Option<Shown<'k>> {
+pub(crate) fn touching<'k>(
+    leg: &Leg,
+    gateway: GatewayIx,
+    inquiry: &Inquiry<'_, '_, 'k>,
+) -> Option<Shown<'k>> {
     let site = inquiry.site();
     let mut sessions = inquiry.requests(RequestsQuestion {
         gateway,
@@ -53,7 +58,7 @@ pub(crate) fn touching<'k>(leg: &Leg, gateway: GatewayIx, inquiry: &Inquiry<'_, 
 
 /// Of which span one gateway's records must be known before `leg` can be answered from them: when its
 /// packets may have passed, and for what shows no request as long as its connection may have been.
-pub(crate) fn told_of(site: &Site, gateway: GatewayIx, leg: &Leg) -> Span {
+pub(crate) fn told_of(site: &SiteMap, gateway: GatewayIx, leg: &Leg) -> Span {
     let facts = site.gateway(gateway);
     if facts.kind != GatewayKind::Balancer {
         return leg.at;
@@ -81,7 +86,7 @@ pub(crate) fn ties(leg: &Leg, stay: &Stay<'_>) -> bool {
 }
 
 /// The balancers whose addresses nobody declared: any address may be theirs.
-pub(crate) fn undeclared(site: &Site, leg: &Leg) -> Vec<GatewayIx> {
+pub(crate) fn undeclared(site: &SiteMap, leg: &Leg) -> Vec<GatewayIx> {
     if leg.opened_by_us == Some(true) || leg.remote.is_none() {
         return Vec::new();
     }
@@ -96,7 +101,7 @@ pub(crate) fn undeclared(site: &Site, leg: &Leg) -> Vec<GatewayIx> {
 
 /// Up to when a log must be complete to have whatever was under way during `at`: a balancer writes of a request
 /// when it is over.
-pub(crate) fn told_when_over(site: &Site, gateway: GatewayIx, at: Span) -> Span {
+pub(crate) fn told_when_over(site: &SiteMap, gateway: GatewayIx, at: Span) -> Span {
     match site.gateway(gateway).kind {
         GatewayKind::Balancer => Span::between(at.from(), at.to().plus(LONGEST)),
         GatewayKind::Nat | GatewayKind::Node => at,
@@ -120,7 +125,7 @@ pub(crate) fn passed(leg: &Leg) -> Span {
 /// Whether it may have been sent to `leg`'s endpoint. An address that the gateway is not known to have
 /// excludes nothing: a log may name a public address by the private one that stands for it. A record
 /// that does not tell its port is of a listener that there is, and of its kind.
-fn may_be_for(site: &Site, leg: &Leg, session: &Session) -> bool {
+fn may_be_for(site: &SiteMap, leg: &Leg, session: &Session) -> bool {
     let outside = session.translation.outside;
     let elsewhere = outside.ip.is_some_and(|ip| {
         let declared = &site.gateway(session.gateway).addresses;
@@ -135,7 +140,7 @@ fn may_be_for(site: &Site, leg: &Leg, session: &Session) -> bool {
 
 /// What a balancer listens on at the port of `leg`; `None` if nobody declared it.
 fn listeners<'s>(
-    site: &'s Site,
+    site: &'s SiteMap,
     gateway: GatewayIx,
     leg: &Leg,
 ) -> Option<impl Iterator<Item = &'s Listener> + use<'s>> {
@@ -182,7 +187,7 @@ fn without_port(host: &str) -> &str {
 /// Those that the balancer answered itself count only where there is no other: the alert may be about
 /// any of them. And it may be about a connection that stayed silent, of which there is no record, unless
 /// one that did not was surely there.
-fn of_the_connection<'k>(site: &Site, at: Span, mut requests: Vec<Stay<'k>>) -> Shown<'k> {
+fn of_the_connection<'k>(site: &SiteMap, at: Span, mut requests: Vec<Stay<'k>>) -> Shown<'k> {
     let connections = Connections::of(site, &requests, at);
     let there = connections.surely_there(at);
     requests.retain(|stay| connections.may_be(site, stay));
@@ -276,7 +281,7 @@ impl Order {
 }
 
 impl Connections {
-    fn of(site: &Site, requests: &[Stay<'_>], at: Span) -> Self {
+    fn of(site: &SiteMap, requests: &[Stay<'_>], at: Span) -> Self {
         let mut signs: BTreeMap<(Turn, Option<u64>), Vec<Signs>> = BTreeMap::new();
         for stay in requests {
             let Some((key, own)) = Self::key(site, stay).zip(Signs::of(stay)) else { continue };
@@ -296,7 +301,7 @@ impl Connections {
         Self { signs, order }
     }
 
-    fn key(site: &Site, stay: &Stay<'_>) -> Option<(Turn, Option<u64>)> {
+    fn key(site: &SiteMap, stay: &Stay<'_>) -> Option<(Turn, Option<u64>)> {
         let record = stay.records.first()?;
         let client = record.translation.remote.filter(|client| client.port.is_some() && !is_claimed(stay))?;
         let outside = record.translation.outside;
@@ -310,7 +315,7 @@ impl Connections {
     }
 
     /// Whether the connection of `stay` may have been there.
-    fn may_be(&self, site: &Site, stay: &Stay<'_>) -> bool {
+    fn may_be(&self, site: &SiteMap, stay: &Stay<'_>) -> bool {
         let Some((turn, Some(number))) = Self::key(site, stay) else { return true };
         let own = self.signs.get(&(turn, Some(number))).and_then(|signs| signs.first());
         let excluded =

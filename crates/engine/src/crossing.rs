@@ -1,6 +1,7 @@
 //! One gateway crossed: who may have translated a shared address, which insides remain, how sure.
 
 use crate::{
+    SiteMap,
     absence::{self, Absence},
     agree,
     balance::{self, Shown},
@@ -14,7 +15,7 @@ use std::{
 };
 use unmasq_model::{
     Certainty, Endpoint, GatewayIx, GatewayKind, HttpContext, Log, LogIx, LogTime, Outside, Ports, Protocol,
-    Realm, Reason, Role, Session, SessionsQuestion, Site, Span, Translator, Try,
+    Realm, Reason, Role, Session, SessionsQuestion, Span, Translator, Try,
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
@@ -69,7 +70,7 @@ pub(crate) struct Candidate<'k> {
 }
 
 /// Which insides of the gateways that may have translated `leg.ours` remain. `None`: ask first.
-pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing<'k>> {
+pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Crossing<'k>> {
     let site = inquiry.site();
     let translators = site.translators(&leg.realm, leg.ours.ip, leg.at);
     if translators.is_empty() {
@@ -81,7 +82,7 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
         .map(|translator| match site.gateway(translator.gateway).kind {
             GatewayKind::Balancer => balance::touching(leg, translator.gateway, inquiry),
             GatewayKind::Nat | GatewayKind::Node => {
-                let asked = question(site, leg, translator.gateway, Some(translator.logged_as));
+                let asked = question(site, leg, translator.gateway, translator.logged_as);
                 Some(translated(site, leg, &inquiry.sessions(asked)?))
             }
         })
@@ -105,16 +106,11 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Crossing
 }
 
 /// Asks one gateway for the sessions that may explain `leg`.
-pub(crate) fn question(
-    site: &Site,
-    leg: &Leg,
-    gateway: GatewayIx,
-    outside: Option<IpAddr>,
-) -> SessionsQuestion {
+pub(crate) fn question(site: &SiteMap, leg: &Leg, gateway: GatewayIx, outside: IpAddr) -> SessionsQuestion {
     SessionsQuestion {
-        gateway,
+        gateway: Some(gateway),
         protocol: Some(leg.protocol),
-        outside: (outside, leg.ours.port),
+        outside: (Some(outside), leg.ours.port),
         remote: leg.remote,
         during: site.asked_about(gateway, leg.at),
     }
@@ -122,7 +118,7 @@ pub(crate) fn question(
 
 /// What one gateway translated that `leg` may be about. What only one log's word against another's
 /// leaves is never sure.
-fn translated<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
+fn translated<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
     let all = stays(site, sessions);
     let there = || all.iter().filter(|stay| stay.touches(leg.at));
     let holders = agree::Holders::of(&all);
@@ -135,7 +131,7 @@ fn translated<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k>
 }
 
 /// The stays of one gateway that touch the alert.
-pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
+pub(crate) fn touching<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
     stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
 }
 
@@ -144,7 +140,7 @@ pub(crate) fn touching<'k>(site: &Site, leg: &Leg, sessions: &[&'k Session]) -> 
 type Behind<'k> = (Realm, Option<Endpoint>, Option<&'k str>, Option<Endpoint>);
 
 /// Groups stays by what they name behind the gateway.
-pub(crate) fn distinct<'k>(site: &Site, leg: &Leg, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
+pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
     let mut groups: BTreeMap<Behind<'k>, Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {
         let session = stay.records[0];
@@ -161,7 +157,7 @@ pub(crate) fn distinct<'k>(site: &Site, leg: &Leg, found: Vec<Stay<'k>>) -> Vec<
     groups.into_iter().map(|((realm, ..), stays)| candidate(realm, stays)).collect()
 }
 
-fn inside_realm(site: &Site, session: &Session) -> Realm {
+fn inside_realm(site: &SiteMap, session: &Session) -> Realm {
     session.inside_realm.clone().unwrap_or_else(|| site.gateway(session.gateway).inside_realm.clone())
 }
 
@@ -208,7 +204,7 @@ impl Candidate<'_> {
 
     /// Whether no record is due that would bound it more closely: somebody saw it end, or somebody
     /// else take over, and all that tells of its start has come.
-    fn is_bounded(&self, site: &Site) -> bool {
+    fn is_bounded(&self, site: &SiteMap) -> bool {
         let heard = |record: &&Session| {
             record.log().is_none_or(|log| record.start.to() <= site.log(log).coverage.watermark())
         };
@@ -226,7 +222,7 @@ impl Candidate<'_> {
 
     /// Whether its records name the whole key, by names that the outside address is known to have, and
     /// not in the client's own words. A host whose block of ports it was needs no peer.
-    fn has_full_key(&self, site: &Site, names: &[Translator]) -> bool {
+    fn has_full_key(&self, site: &SiteMap, names: &[Translator]) -> bool {
         let called = |outside: Outside| match outside.ip {
             Some(ip) => names.iter().any(|name| name.gateway == self.gateway && name.logged_as == ip),
             None => site.gateway(self.gateway).addresses.len() == 1,
@@ -249,7 +245,7 @@ impl Candidate<'_> {
 
 /// How sure each candidate of one crossing is; see [`Certainty`].
 fn certainty<'k>(
-    site: &'k Site,
+    site: &'k SiteMap,
     leg: &Leg,
     translators: &[Translator],
     alone: bool,
@@ -287,7 +283,7 @@ fn certainty<'k>(
 /// Whether a log declared complete covers `at`, so that nothing of the kind that it shows can be
 /// missing; only logs that are `fit` count. A NAT's logs tell one story, but each of a balancer's may be
 /// of other sites or ports: there one lacks what another has.
-pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span, fit: impl Fn(&Log) -> bool) -> bool {
+pub(crate) fn is_complete(site: &SiteMap, gateway: GatewayIx, at: Span, fit: impl Fn(&Log) -> bool) -> bool {
     let lacks_nothing = |log: &Log| {
         let seen = at.widened(log.clock_bound);
         let covers = log.coverage.since <= seen.from() && seen.to() <= log.coverage.until;
@@ -303,13 +299,13 @@ pub(crate) fn is_complete(site: &Site, gateway: GatewayIx, at: Span, fit: impl F
 /// Whether a complete log covers `at` and shows every flow that can have used the gateway's address.
 /// A machine of ours also speaks for itself, untranslated; and where several gateways share an
 /// address, each may have kept what the others forwarded. Not every log shows that.
-fn shows_all(site: &Site, gateway: GatewayIx, at: Span, alone: bool) -> bool {
+fn shows_all(site: &SiteMap, gateway: GatewayIx, at: Span, alone: bool) -> bool {
     let translates_all = alone && site.gateway(gateway).instance.is_none();
     is_complete(site, gateway, at, |log| log.shows_inbound || translates_all)
 }
 
 /// Whether every record about `leg` should have arrived, of every gateway that may have translated it.
-pub(crate) fn translators_settled(site: &Site, leg: &Leg) -> bool {
+pub(crate) fn translators_settled(site: &SiteMap, leg: &Leg) -> bool {
     let owners = site.owners(&leg.realm, leg.ours.ip, leg.at);
     owners.into_iter().all(|owner| site.is_settled(owner, balance::told_of(site, owner, leg)))
 }

@@ -30,7 +30,7 @@ enum Seen<'k> {
 }
 
 /// Both ends. `None`: ask first.
-pub(crate) fn both(alert: &Alert, inquiry: &Inquiry<'_, '_>) -> Option<PerEnd<Settled>> {
+pub(crate) fn both(alert: &Alert, inquiry: &Inquiry<'_, '_, '_>) -> Option<PerEnd<Settled>> {
     // Both are looked at before giving up, so that all questions are asked at once.
     let (src, dest) = (see(alert, End::Src, inquiry), see(alert, End::Dest, inquiry));
     let (src, dest) = (src?, dest?);
@@ -75,7 +75,7 @@ fn leg(alert: &Alert, end: End) -> Leg {
     }
 }
 
-fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, 'k>) -> Option<Seen<'k>> {
+fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Seen<'k>> {
     let leg = leg(alert, end);
     let place = Place::new(alert.realm.clone(), alert.ends[end]);
     match ways(&leg, inquiry)? {
@@ -95,7 +95,7 @@ fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, 'k>) -> Option<Seen<'k
 
 /// An address that is neither shared nor in the inventory: an inside address that some log names, a
 /// shared one that every log knows under another name, or simply not ours.
-fn unmasked<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Seen<'k>> {
+fn unmasked<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Seen<'k>> {
     let site = inquiry.site();
     let connected: Vec<GatewayIx> = site
         .indexed_gateways()
@@ -142,7 +142,7 @@ fn settle(
     seen: Seen<'_>,
     role: Role,
     nobody: bool,
-    inquiry: &Inquiry<'_, '_>,
+    inquiry: &Inquiry<'_, '_, '_>,
 ) -> Option<Settled> {
     let outside = Place::new(alert.realm.clone(), alert.ends[end]);
     let untraced = |reason| MaskedEnd::untraced(Some(outside.clone()), role, reason);
@@ -228,7 +228,12 @@ impl Places<'_> {
 }
 
 /// Fills in what is behind a shared address. `None`: ask first.
-fn behind(alert: &Alert, blank: MaskedEnd, ways: Vec<Way>, inquiry: &Inquiry<'_, '_>) -> Option<MaskedEnd> {
+fn behind(
+    alert: &Alert,
+    blank: MaskedEnd,
+    ways: Vec<Way>,
+    inquiry: &Inquiry<'_, '_, '_>,
+) -> Option<MaskedEnd> {
     let mut places = Places::default();
     let mut contested = None;
     let mut waiting = false;
@@ -259,7 +264,7 @@ fn single(
     alert: &Alert,
     blank: MaskedEnd,
     reached: Reached<'_>,
-    inquiry: &Inquiry<'_, '_>,
+    inquiry: &Inquiry<'_, '_, '_>,
 ) -> Option<MaskedEnd> {
     let Reached { way, holder } = reached;
     let (status, reason) = match way.stop {
@@ -294,7 +299,7 @@ fn single(
 
 /// Every backend that received the request, if more than one did. A try repeated on one backend is
 /// one. `None`: ask first.
-fn attempts(way: &Way, at: Span, inquiry: &Inquiry<'_, '_>) -> Option<Vec<Attempt>> {
+fn attempts(way: &Way, at: Span, inquiry: &Inquiry<'_, '_, '_>) -> Option<Vec<Attempt>> {
     let (realm, tries) = &way.tries;
     let mut tries: Vec<&Try> = tries.iter().collect();
     tries.dedup_by(|next, one| next.backend.is_some() && next.backend == one.backend);
@@ -307,7 +312,7 @@ fn attempts(way: &Way, at: Span, inquiry: &Inquiry<'_, '_>) -> Option<Vec<Attemp
     attempts.into_iter().collect()
 }
 
-fn attempt(realm: &Realm, tried: &Try, at: Span, inquiry: &Inquiry<'_, '_>) -> Option<Attempt> {
+fn attempt(realm: &Realm, tried: &Try, at: Span, inquiry: &Inquiry<'_, '_, '_>) -> Option<Attempt> {
     let inside = tried.backend.map(|backend| Place::new(realm.clone(), backend));
     let asset = match &inside {
         Some(place) => match identify(place, at, inquiry)? {

@@ -25,7 +25,7 @@ pub(crate) struct Named<'k> {
 }
 
 /// Who held `place` during `at`. `None`: ask first.
-pub(crate) fn identify<'k>(place: &Place, at: Span, inquiry: &Inquiry<'_, 'k>) -> Option<Identity<'k>> {
+pub(crate) fn identify<'k>(place: &Place, at: Span, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Identity<'k>> {
     let seen = at.widened(inquiry.site().clock_bound);
     let question = HoldersQuestion { realm: place.realm.clone(), ip: place.ip, during: Span::ALWAYS };
     let tenures = inquiry.holders(question)?;

@@ -1,35 +1,51 @@
 //! What has been answered so far, and what must still be asked.
 
-use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet};
+use crate::SiteMap;
+use std::{cell::RefCell, collections::BTreeMap};
 use unmasq_model::{
-    Answer, HoldersQuestion, Question, RequestsQuestion, Session, SessionsQuestion, Site, Socket,
-    SocketsQuestion, Tenure,
+    Answer, HoldersQuestion, Question, RequestsQuestion, Session, SessionsQuestion, Socket, SocketsQuestion,
+    Tenure,
 };
 
-/// The site, and the answers to the questions that a trace has asked.
-#[derive(Clone, Debug)]
-pub struct Known<'k> {
-    site: &'k Site,
-    answers: BTreeMap<Question, Answer<'k>>,
+/// The site, what is in memory, and the answers to questions that had to be asked elsewhere.
+#[derive(Clone)]
+pub struct Known<'m, 'k> {
+    site: &'k SiteMap,
+    memory: &'m dyn Fn(&Question) -> Option<Answer<'k>>,
+    learned: BTreeMap<Question, Answer<'k>>,
 }
 
-impl<'k> Known<'k> {
+impl<'m, 'k> Known<'m, 'k> {
     /// Nothing but the site.
     #[must_use]
-    pub fn new(site: &'k Site) -> Self {
-        Self { site, answers: BTreeMap::new() }
+    pub fn new(site: &'k SiteMap) -> Self {
+        Self::with(site, &|_| None)
+    }
+
+    /// The site, and what `memory` answers at once: completely, or not at all.
+    #[must_use]
+    pub fn with(site: &'k SiteMap, memory: &'m dyn Fn(&Question) -> Option<Answer<'k>>) -> Self {
+        Self { site, memory, learned: BTreeMap::new() }
     }
 
     /// Adds an answer, as the index gives it: complete for its question.
     pub fn learn(&mut self, question: Question, answer: Answer<'k>) {
-        self.answers.insert(question, answer);
+        self.learned.insert(question, answer);
+    }
+
+    fn answer(&self, question: &Question) -> Option<Answer<'k>> {
+        if self.learned.is_empty() {
+            return (self.memory)(question);
+        }
+        self.learned.get(question).cloned().or_else(|| (self.memory)(question))
     }
 }
 
 /// One run of the trace function over what is known: it notes what was asked on the way.
-pub(crate) struct Inquiry<'a, 'k> {
-    known: &'a Known<'k>,
-    asked: RefCell<BTreeSet<Question>>,
+pub(crate) struct Inquiry<'a, 'm, 'k> {
+    known: &'a Known<'m, 'k>,
+    /// Every question with whether it was answered; `None` if nobody wants to know.
+    asked: Option<RefCell<Vec<(Question, bool)>>>,
 }
 
 /// What one run asked, in order.
@@ -43,24 +59,26 @@ macro_rules! lookup {
     ($(#[$doc:meta])* $name:ident($question:ty) -> $row:ty, $kind:ident) => {
         $(#[$doc])*
         pub(crate) fn $name(&self, question: $question) -> Option<Vec<&'k $row>> {
-            let question = Question::$kind(question);
-            let found = match self.known.answers.get(&question) {
-                Some(Answer::$kind(rows)) => Some(rows.clone()),
-                Some(_) => unreachable!("an answer was learned for a question of another kind"),
-                None => None,
-            };
-            self.asked.borrow_mut().insert(question);
-            found
+            match self.ask(Question::$kind(question))? {
+                Answer::$kind(rows) => Some(rows),
+                _ => unreachable!("a question was answered as one of another kind"),
+            }
         }
     };
 }
 
-impl<'a, 'k> Inquiry<'a, 'k> {
-    pub(crate) fn new(known: &'a Known<'k>) -> Self {
-        Self { known, asked: RefCell::default() }
+impl<'a, 'm, 'k> Inquiry<'a, 'm, 'k> {
+    /// One that notes what is asked.
+    pub(crate) fn noting(known: &'a Known<'m, 'k>) -> Self {
+        Self { known, asked: Some(RefCell::default()) }
     }
 
-    pub(crate) fn site(&self) -> &'k Site {
+    /// One that only asks.
+    pub(crate) const fn new(known: &'a Known<'m, 'k>) -> Self {
+        Self { known, asked: None }
+    }
+
+    pub(crate) const fn site(&self) -> &'k SiteMap {
         self.known.site
     }
 
@@ -81,9 +99,22 @@ impl<'a, 'k> Inquiry<'a, 'k> {
         sockets(SocketsQuestion) -> Socket, Sockets
     );
 
+    fn ask(&self, question: Question) -> Option<Answer<'k>> {
+        let answer = self.known.answer(&question);
+        if let Some(asked) = &self.asked {
+            asked.borrow_mut().push((question, answer.is_some()));
+        }
+        answer
+    }
+
     pub(crate) fn into_questions(self) -> Questions {
-        let asked: Vec<Question> = self.asked.into_inner().into_iter().collect();
-        let missing = asked.iter().filter(|q| !self.known.answers.contains_key(q)).cloned().collect();
-        Questions { asked, missing }
+        let mut all = self.asked.map(RefCell::into_inner).unwrap_or_default();
+        all.sort_unstable();
+        all.dedup();
+        let missing = all.iter().filter(|(_, answered)| !answered).map(|(question, _)| question.clone());
+        Questions {
+            missing: missing.collect(),
+            asked: all.into_iter().map(|(question, _)| question).collect(),
+        }
     }
 }

@@ -27,15 +27,17 @@ mod identity;
 mod known;
 mod process;
 mod sieve;
+mod site_map;
 mod stay;
 mod way;
 
 pub use end::unreadable;
 pub use known::Known;
 pub use sieve::{Margins, Sieve, Wants};
+pub use site_map::SiteMap;
 
 use known::Inquiry;
-use unmasq_model::{Alert, Answer, Question, Site, Status, Trace, trace};
+use unmasq_model::{Alert, Answer, PerEnd, Question, Status, Trace, trace};
 
 /// What came of asking for a trace.
 #[derive(Clone, PartialEq, Debug)]
@@ -49,42 +51,40 @@ pub enum Outcome {
 
 /// What one alert means, given what is known; or what must be asked first.
 #[must_use]
-pub fn trace(alert: &Alert, known: &Known<'_>) -> Outcome {
-    let inquiry = Inquiry::new(known);
+pub fn trace(alert: &Alert, known: &Known<'_, '_>) -> Outcome {
+    let inquiry = Inquiry::noting(known);
     let ends = end::both(alert, &inquiry);
     match (ends, inquiry.into_questions()) {
         (Some(ends), questions) if questions.missing.is_empty() => {
-            let (src, dest) = (ends.src, ends.dest);
-            let trace = Trace {
-                version: trace::VERSION,
-                alert_id: alert.id.clone(),
-                status: src.end.status().min(dest.end.status()).min(Status::NotMasked),
-                is_final: src.is_final && dest.is_final,
-                expected_by: None,
-                revision: 1,
-                late: false,
-                waited_ms: 0,
-                src: src.end,
-                dest: dest.end,
-            };
-            Outcome::Traced(Box::new(trace), questions.asked)
+            Outcome::Traced(Box::new(answer(alert, ends)), questions.asked)
         }
         (_, questions) => Outcome::Need(questions.missing),
     }
 }
 
-/// Traces an alert to its end, with `answer` as the place where everything known is looked up.
-pub fn settle<'k>(alert: &Alert, site: &'k Site, mut answer: impl FnMut(&Question) -> Answer<'k>) -> Trace {
-    let mut known = Known::new(site);
-    loop {
-        match trace(alert, &known) {
-            Outcome::Traced(trace, _) => return *trace,
-            Outcome::Need(questions) => {
-                for question in questions {
-                    let answered = answer(&question);
-                    known.learn(question, answered);
-                }
-            }
-        }
+/// Traces an alert to its end, with `memory` as the place where everything known is looked up.
+///
+/// # Panics
+/// When `memory` leaves a question unanswered that it was asked.
+pub fn settle<'k>(alert: &Alert, site: &'k SiteMap, memory: impl Fn(&Question) -> Answer<'k>) -> Trace {
+    let memory = |question: &Question| Some(memory(question));
+    let known = Known::with(site, &memory);
+    let ends = end::both(alert, &Inquiry::new(&known));
+    answer(alert, ends.expect("whatever is asked is answered"))
+}
+
+fn answer(alert: &Alert, ends: PerEnd<end::Settled>) -> Trace {
+    let PerEnd { src, dest } = ends;
+    Trace {
+        version: trace::VERSION,
+        alert_id: alert.id.clone(),
+        status: src.end.status().min(dest.end.status()).min(Status::NotMasked),
+        is_final: src.is_final && dest.is_final,
+        expected_by: None,
+        revision: 1,
+        late: false,
+        waited_ms: 0,
+        src: src.end,
+        dest: dest.end,
     }
 }

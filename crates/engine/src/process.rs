@@ -12,7 +12,7 @@ pub(crate) fn identify(
     holder: &Named<'_>,
     protocol: Protocol,
     at: Span,
-    inquiry: &Inquiry<'_, '_>,
+    inquiry: &Inquiry<'_, '_, '_>,
 ) -> Option<ProcessTrace> {
     if holder.holder().agent == Some(false) {
         return Some(unnamed(ProcessStatus::NoAgent));

@@ -5,8 +5,9 @@
 //! one session are joined. What several logs tell of one session stands side by side: to guess which
 //! record of one is which of the other could leave out the right one.
 
+use crate::SiteMap;
 use std::{collections::HashMap, time::Duration};
-use unmasq_model::{LogIx, LogTime, Realm, Rivals, Session, Site, Span, Translation};
+use unmasq_model::{LogIx, LogTime, Realm, Rivals, Session, Span, Translation};
 
 /// One hold of a translation by one inside endpoint, by the sensor's clock.
 #[derive(Clone, Debug)]
@@ -59,14 +60,14 @@ impl Stay<'_> {
 }
 
 /// The stays that the sessions of one gateway show, in order of their start.
-pub(crate) fn stays<'k>(site: &Site, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
+pub(crate) fn stays<'k>(site: &SiteMap, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
     let rivals = Rivals::of(sessions.iter().copied());
     let mut stays: Vec<Stay<'k>> = sessions.iter().map(|session| stay(site, session, &rivals)).collect();
     stays.sort_by(|a, b| (a.start, a.end, &a.records).cmp(&(b.start, b.end, &b.records)));
     join_windows(site, &stays)
 }
 
-fn stay<'k>(site: &Site, session: &'k Session, rivals: &Rivals<'_>) -> Stay<'k> {
+fn stay<'k>(site: &SiteMap, session: &'k Session, rivals: &Rivals<'_>) -> Stay<'k> {
     let bound = session.log().map_or(site.clock_bound, |log| site.log(log).clock_bound);
     let (start, end) = (start(session, rivals), end(session, rivals));
     Stay {
@@ -94,7 +95,7 @@ fn end(session: &Session, rivals: &Rivals<'_>) -> Span {
 }
 
 /// Joins records of one session that a log writes in several windows.
-fn join_windows<'k>(site: &Site, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
+fn join_windows<'k>(site: &SiteMap, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
     let mut joined: Vec<Stay<'k>> = Vec::with_capacity(stays.len());
     let mut latest: HashMap<(Option<LogIx>, Translation, Option<&Realm>), usize> = HashMap::new();
     for stay in stays {

@@ -1,6 +1,7 @@
 //! The way from a shared address to what is behind it: gateway after gateway.
 
 use crate::{
+    SiteMap,
     absence::{Absence, Rule},
     balance::{self, Shown},
     crossing::{Candidate, Crossing, Leg, cross, distinct, translators_settled},
@@ -8,7 +9,7 @@ use crate::{
 };
 use std::sync::Arc;
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Site, Span, Try,
+    Certainty, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Span, Try,
     trace::{Held, Hop, Place, Proof, SessionSpan},
 };
 
@@ -70,7 +71,7 @@ pub(crate) enum Ways<'k> {
 
 /// Where the ways lead that begin at balancers whose addresses nobody declared, if `leg` is about
 /// something that they carried. `None`: ask first.
-pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Ways<'k>> {
+pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ways<'k>> {
     let site = inquiry.site();
     let gateways = balance::undeclared(site, leg);
     let found: Vec<Option<Shown<'_>>> =
@@ -93,11 +94,11 @@ pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Way
 }
 
 /// Follows `leg` inwards. `None`: ask first.
-pub(crate) fn ways<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>) -> Option<Ways<'k>> {
+pub(crate) fn ways<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ways<'k>> {
     follow(leg, inquiry, &mut Vec::new())
 }
 
-fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> Option<Ways<'k>> {
+fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>, trail: &mut Vec<Place>) -> Option<Ways<'k>> {
     let site = inquiry.site();
     match cross(leg, inquiry)? {
         Crossing::Unmasked => Some(Ways::Unmasked),
@@ -118,7 +119,7 @@ fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> O
 fn all_onward<'k>(
     leg: &Leg,
     steps: impl Iterator<Item = Step>,
-    inquiry: &Inquiry<'_, 'k>,
+    inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
 ) -> Option<Ways<'k>> {
     let branches: Vec<Option<Vec<Way>>> = steps.map(|step| onward(leg, step, inquiry, trail)).collect();
@@ -134,7 +135,7 @@ struct Step {
 
 impl Step {
     fn by_session(
-        site: &Site,
+        site: &SiteMap,
         leg: &Leg,
         candidate: &Candidate<'_>,
         split: Option<Reason>,
@@ -185,7 +186,7 @@ impl Step {
         Self { way, gateway: candidate.gateway }
     }
 
-    fn by_rule(site: &Site, leg: &Leg, rule: &Rule<'_>, rules: usize) -> Self {
+    fn by_rule(site: &SiteMap, leg: &Leg, rule: &Rule<'_>, rules: usize) -> Self {
         let facts = site.gateway(rule.gateway);
         let place = Place::new(facts.inside_realm.clone(), rule.inside);
         let peer = leg.remote.map(|remote| Place::new(leg.peer_realm.clone(), remote));
@@ -226,7 +227,12 @@ impl Step {
 }
 
 /// Asks again from the inside endpoint of `step`, in its realm.
-fn onward<'k>(leg: &Leg, step: Step, inquiry: &Inquiry<'_, 'k>, trail: &mut Vec<Place>) -> Option<Vec<Way>> {
+fn onward<'k>(
+    leg: &Leg,
+    step: Step,
+    inquiry: &Inquiry<'_, '_, 'k>,
+    trail: &mut Vec<Place>,
+) -> Option<Vec<Way>> {
     let Step { way, gateway } = step;
     match way.stop {
         Stop::Arrived => {}
@@ -275,7 +281,7 @@ fn peer_realm(leg: &Leg, inside: &Realm, peer: Endpoint) -> Realm {
 
 /// A flow that was not translated: it ended at the gateway, or the gateway is itself a machine of
 /// ours that spoke.
-fn at_the_gateway(site: &Site, gateway: GatewayIx, way: Way) -> Way {
+fn at_the_gateway(site: &SiteMap, gateway: GatewayIx, way: Way) -> Way {
     let stop = if site.gateway(gateway).instance.is_some() { Stop::Arrived } else { Stop::Ended };
     Way { stop, ..way }
 }
@@ -355,7 +361,7 @@ impl Way {
 }
 
 /// Every line that shows the session, ordered by source.
-fn evidence(site: &Site, candidate: &Candidate<'_>) -> Vec<Proof> {
+fn evidence(site: &SiteMap, candidate: &Candidate<'_>) -> Vec<Proof> {
     let records = candidate.stays.iter().flat_map(|stay| &stay.records);
     let mut proofs: Vec<Proof> = records
         .flat_map(|record| &record.evidence)

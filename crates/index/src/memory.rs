@@ -21,7 +21,7 @@ pub struct Memory {
     /// known, or a block of them) sort first.
     by_outside: BTreeMap<(GatewayIx, IpAddr, Option<u16>), Vec<usize>>,
     /// The same by peer, for an outside address that is logged under an alias nobody told us.
-    by_remote: BTreeMap<(GatewayIx, Endpoint), Vec<usize>>,
+    by_remote: BTreeMap<Endpoint, Vec<usize>>,
     /// Those that a balancer carried, by client; `None` for one that is unknown or only claimed.
     by_client: BTreeMap<(GatewayIx, Option<IpAddr>), Vec<usize>>,
     tenures: BTreeMap<(Realm, IpAddr), Vec<Tenure>>,
@@ -42,7 +42,7 @@ impl Memory {
                 self.by_outside.entry(outside).or_default().push(place);
             }
             if let Some(remote) = translation.remote {
-                self.by_remote.entry((gateway, remote)).or_default().push(place);
+                self.by_remote.entry(remote).or_default().push(place);
             }
         }
         self.sessions.push(session);
@@ -135,20 +135,19 @@ impl Memory {
 
     /// The sessions that the ordered maps put near a question; the filters decide.
     fn near(&self, asked: &SessionsQuestion) -> Box<dyn Iterator<Item = &Session> + '_> {
-        let places: Box<dyn Iterator<Item = &usize>> = match (asked.outside, asked.remote) {
-            ((Some(ip), Some(port)), _) => {
-                let at = |port| self.by_outside.get(&(asked.gateway, ip, port)).into_iter().flatten();
+        let places: Box<dyn Iterator<Item = &usize>> = match (asked.outside, asked.remote, asked.gateway) {
+            ((Some(ip), Some(port)), _, Some(gateway)) => {
+                let at = move |port| self.by_outside.get(&(gateway, ip, port)).into_iter().flatten();
                 Box::new(at(Some(port)).chain(at(None)))
             }
-            ((Some(ip), None), _) => {
-                let (first, last) = ((asked.gateway, ip, None), (asked.gateway, ip, Some(u16::MAX)));
+            ((Some(ip), None), _, Some(gateway)) => {
+                let (first, last) = ((gateway, ip, None), (gateway, ip, Some(u16::MAX)));
                 let rows = self.by_outside.range((Bound::Included(first), Bound::Included(last)));
                 Box::new(rows.flat_map(|(_, places)| places))
             }
-            ((None, _), Some(remote)) => {
-                Box::new(self.by_remote.get(&(asked.gateway, remote)).into_iter().flatten())
-            }
-            ((None, _), None) => Box::new(std::iter::empty()),
+            ((None, _), Some(remote), _) => Box::new(self.by_remote.get(&remote).into_iter().flatten()),
+            ((Some(_), _), _, None) => Box::new(self.by_outside.values().flatten()),
+            ((None, _), None, _) => Box::new(std::iter::empty()),
         };
         Box::new(places.map(|&place| &self.sessions[place]))
     }
@@ -171,7 +170,8 @@ impl Memory {
 fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
     let translation = &session.translation;
     let (ip, port) = asked.outside;
-    translation.outside.answers(ip, port)
+    asked.gateway.is_none_or(|gateway| gateway == session.gateway)
+        && translation.outside.answers(ip, port)
         && both(asked.protocol, translation.protocol, |asked, told| asked == told)
         && both(asked.remote, translation.remote, |asked, told| told.answers(asked))
 }

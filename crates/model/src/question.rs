@@ -29,15 +29,15 @@ pub enum Answer<'k> {
     Sockets(Vec<&'k Socket>),
 }
 
-/// Which sessions of one gateway explain an outside endpoint during a span?
+/// Which sessions explain an outside endpoint during a span?
 ///
 /// The answer holds every session that answers the endpoints and whose reach touches `during`; and
 /// what bounds those more closely: for each that nobody saw begin, the session of its rivals in the
 /// same log before it; for each that nobody saw end, the one after it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SessionsQuestion {
-    /// Whose sessions.
-    pub gateway: GatewayIx,
+    /// Whose sessions; `None` asks for everybody's.
+    pub gateway: Option<GatewayIx>,
     /// The transport protocol; `None` asks for every one.
     pub protocol: Option<Protocol>,
     /// Our endpoint as the gateway logs it; without an address, every address (an unknown alias).

@@ -257,12 +257,7 @@ impl Site {
         let during = at.widened(self.widest_clock_bound());
         let mut found = BTreeSet::new();
         for (gateway, facts) in self.indexed_gateways().filter(|(_, g)| &g.outside_realm == realm) {
-            if !facts.holds(ip, during) {
-                continue;
-            }
-            found.insert(Translator { gateway, logged_as: ip });
-            let aliases = facts.aliases.iter().filter(|a| a.outside == ip && a.held.touches(during));
-            found.extend(aliases.map(|alias| Translator { gateway, logged_as: alias.logged }));
+            found.extend(facts.names_of(ip, during).map(|logged_as| Translator { gateway, logged_as }));
         }
         found.into_iter().collect()
     }
@@ -326,6 +321,14 @@ impl Gateway {
             instance: None,
             logs: BTreeSet::new(),
         }
+    }
+
+    /// What its logs may call `ip`, if that may have been one of its outside addresses at some moment of
+    /// `during`.
+    pub fn names_of(&self, ip: IpAddr, during: Span) -> impl Iterator<Item = IpAddr> {
+        let holds = self.holds(ip, during);
+        let aliases = self.aliases.iter().filter(move |a| holds && a.outside == ip && a.held.touches(during));
+        holds.then_some(ip).into_iter().chain(aliases.map(|alias| alias.logged))
     }
 
     /// Whether `ip` may have been one of its outside addresses at some moment of `during`.

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{collections::BTreeSet, error::Error, time::Duration};
 use unmasq_decode::Format;
-use unmasq_engine::{Margins, Sieve, settle};
+use unmasq_engine::{Margins, Sieve, SiteMap, settle};
 use unmasq_index::Memory;
 use unmasq_io::{
     inventory::{self, Inventory},
@@ -22,7 +22,7 @@ use unmasq_model::{
 #[derive(Debug)]
 pub struct Knowledge {
     /// The site, with what its logs showed.
-    pub site: Site,
+    pub site: SiteMap,
     /// What answers the engine's questions.
     pub memory: Memory,
     /// What was read.
@@ -86,7 +86,7 @@ impl Knowledge {
     }
 
     /// As [`trace`](Self::trace), for whoever wants to know what is asked.
-    pub(crate) fn trace_asking(&self, alert: &Alert, mut asked: impl FnMut(&Question)) {
+    pub(crate) fn trace_asking(&self, alert: &Alert, asked: impl Fn(&Question)) {
         settle(alert, &self.site, |question| {
             asked(question);
             self.memory.answer(question)
@@ -157,26 +157,20 @@ impl Prepared {
         cited: bool,
         progress: &dyn Progress,
     ) -> Result<Knowledge, NodeError> {
-        let mut knowledge = Knowledge {
-            site: self.site.clone(),
-            memory: Memory::default(),
-            sources: Vec::new(),
-            unread: self.unread.clone(),
-            warnings: self.warnings.clone(),
-        };
-        let Knowledge { site, memory, sources, unread, .. } = &mut knowledge;
+        let (mut site, mut memory) = (self.site.clone(), Memory::default());
+        let (mut sources, mut unread) = (Vec::new(), self.unread.clone());
         for tenure in &site.tenures {
             memory.insert_tenure(tenure.clone());
         }
         for plan in &self.plans {
-            let Ingested { sessions, report } = ingest(plan, sieve, cited, site, unread, progress)?;
+            let Ingested { sessions, report } = ingest(plan, sieve, cited, &mut site, &mut unread, progress)?;
             for session in sessions {
                 memory.insert(session);
             }
             sources.push(report);
         }
-        processes::read(&self.processes, memory, sources, unread, progress);
-        Ok(knowledge)
+        processes::read(&self.processes, &mut memory, &mut sources, &mut unread, progress);
+        Ok(Knowledge { site: SiteMap::of(site), memory, sources, unread, warnings: self.warnings.clone() })
     }
 
     /// How many bytes the logs are, as they lie on disk; `None` if one comes through a pipe.

@@ -39,7 +39,7 @@ pub fn question() -> impl Strategy<Value = SessionsQuestion> {
     let place = prop_oneof![9 => known, 1 => alias];
     (gateway(), option::weighted(0.9, protocol()), place, span()).prop_map(
         |(gateway, protocol, (ip, port, remote), during)| SessionsQuestion {
-            gateway,
+            gateway: Some(gateway),
             protocol,
             outside: (ip, port),
             remote,

@@ -8,7 +8,7 @@ use crate::{
     world::{Balancers, Knowledge, Order, Staged, Temper, Truth, Us, World},
 };
 use std::{collections::BTreeSet, fmt};
-use unmasq_engine::settle;
+use unmasq_engine::{SiteMap, settle};
 use unmasq_index::Memory;
 use unmasq_model::{
     Certainty, End, Protocol, Reason, Status, Trace,
@@ -98,15 +98,57 @@ pub fn check(seed: u64) -> Checked {
 /// Answers every alert of a world from what is known of it.
 #[must_use]
 pub fn answer_all(known: &Knowledge, world: &World) -> Vec<Trace> {
-    let mut memory = Memory::default();
-    for session in &known.sessions {
-        memory.insert(session.clone());
-    }
-    for tenure in &known.site.tenures {
-        memory.insert_tenure(tenure.clone());
-    }
-    let answer = |staged: &Staged| settle(&staged.alert, &known.site, |question| memory.answer(question));
+    let site = SiteMap::of(known.site.clone());
+    let memory = memory(known, |_| true);
+    let answer = |staged: &Staged| settle(&staged.alert, &site, |question| memory.answer(question));
     world.alerts.iter().map(answer).collect()
+}
+
+/// The same from no more of it than a sieve keeps for these alerts, as a batch does that holds them.
+#[must_use]
+pub fn answer_all_sieved(known: &Knowledge, world: &World) -> Vec<Trace> {
+    let site = SiteMap::of(known.site.clone());
+    let silences = site.logs.iter().filter_map(|log| log.idle_timeout);
+    let margins = Margins {
+        clock_bound: site.widest_clock_bound(),
+        silence: silences.fold(Site::LATE_END, Duration::max),
+        balancers: site.gateways.iter().any(|gateway| gateway.kind == GatewayKind::Balancer),
+    };
+    // Where each record of a log tells both edges, its sessions do not bound each other.
+    let open = |session: &&Session| !(session.start.from().is_finite() && session.end.to().is_finite());
+    let half_told: BTreeSet<_> = known.sessions.iter().filter(open).map(Session::log).collect();
+    let mut wants = Wants::nothing(&site, margins);
+    world.alerts.iter().for_each(|staged| wants.add(staged.alert.protocol, staged.alert.ends, staged.alert.at));
+    loop {
+        let sieve = Sieve::of(wants);
+        let keeps = |session: &Session| {
+            let reach = Some(session.reach()).filter(|_| !half_told.contains(&session.log()));
+            sieve.keeps(&session.translation, session.request.as_deref(), reach)
+        };
+        let memory = memory(known, keeps);
+        let further = RefCell::new(BTreeSet::new());
+        let answer = |question: &Question| {
+            if !sieve.covers(question) {
+                further.borrow_mut().insert(question.clone());
+            }
+            memory.answer(question)
+        };
+        let traces = world.alerts.iter().map(|staged| settle(&staged.alert, &site, answer)).collect();
+        let further = further.into_inner();
+        match sieve.into_wants().filter(|_| !further.is_empty()) {
+            None => return traces,
+            Some(more) => wants = more,
+        }
+        further.iter().for_each(|question| wants.ask(question));
+    }
+}
+
+/// What is known of the sessions that `keeps` keeps, and of who held what.
+fn memory(known: &Knowledge, keeps: impl Fn(&Session) -> bool) -> Memory {
+    let mut memory = Memory::default();
+    known.sessions.iter().filter(|session| keeps(session)).for_each(|session| memory.insert(session.clone()));
+    known.site.tenures.iter().for_each(|tenure| memory.insert_tenure(tenure.clone()));
+    memory
 }
 
 impl Checked {

@@ -1,7 +1,7 @@
 //! A site of two VPCs with one NAT gateway each and a node, and a hand to fill it.
 
 use std::time::Duration;
-use unmasq_engine::settle;
+use unmasq_engine::{SiteMap, settle};
 use unmasq_index::Memory;
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Coverage, End, Endpoint, Evidence, Gateway, GatewayIx, GatewayKind,
@@ -227,7 +227,7 @@ impl World {
             context: Context { http, ..Context::default() },
             ..self.alert_of(src, dest, seconds, Some(End::Src))
         };
-        settle(&alert, &self.site, |question| self.memory.answer(question))
+        settle(&alert, &SiteMap::of(self.site.clone()), |question| self.memory.answer(question))
     }
 
     pub(crate) fn instance(&mut self, realm: &str, ip: &str, id: &str, held: Span) {
@@ -255,7 +255,7 @@ impl World {
         opened_by: Option<End>,
     ) -> Trace {
         let alert = self.alert_of(src, dest, seconds, opened_by);
-        settle(&alert, &self.site, |question| self.memory.answer(question))
+        settle(&alert, &SiteMap::of(self.site.clone()), |question| self.memory.answer(question))
     }
 
     fn alert_of(&self, src: &str, dest: &str, seconds: f64, opened_by: Option<End>) -> Alert {

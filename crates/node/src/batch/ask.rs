@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Knowledge, NodeError, Progress, Unread, knowledge::Prepared, ordered::on_every_core, plan::Sources,
 };
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 use unmasq_decode::alert::{AlertFacts, Reading};
 use unmasq_engine::{Sieve, Wants};
 use unmasq_io::source::{Meter, open};
@@ -65,9 +65,10 @@ fn further(
     gather(batch, &BTreeSet::new(), progress, &|asked: &mut BTreeSet<Question>, facts: AlertFacts| {
         let realm = realm_of(knowledge, &realms, facts.realm.as_ref());
         let alert = facts.into_alert(AlertId("".into()), realm);
+        let asked = RefCell::new(asked);
         knowledge.trace_asking(&alert, |question| {
             if !sieve.covers(question) {
-                asked.insert(question.clone());
+                asked.borrow_mut().insert(question.clone());
             }
         });
     })

@@ -81,7 +81,7 @@ fn flows(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Flow,
     for translator in site.translators(realm, asked.outside.ip, asked.during) {
         let (gateway, during) = (translator.gateway, site.asked_about(translator.gateway, asked.during));
         let translations = SessionsQuestion {
-            gateway,
+            gateway: Some(gateway),
             protocol: asked.protocol,
             outside: (Some(translator.logged_as), asked.outside.port),
             remote: asked.remote,
