@@ -80,7 +80,11 @@ pub(super) fn read(FieldMap(map): &FieldMap, object: &Object<'_>) -> Reading {
         }
     });
     Draft {
-        identity: AlertIdentity { own_id: kept(text(&map.id)), sensor: kept(text(&map.sensor)) },
+        identity: AlertIdentity {
+            own_id: kept(text(&map.id)),
+            sensor: kept(text(&map.sensor)),
+            flow_id: None,
+        },
         realm: None,
         at: at(map, object),
         request_lag: Duration::ZERO,

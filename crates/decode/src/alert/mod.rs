@@ -69,6 +69,9 @@ pub struct AlertIdentity {
     pub own_id: Option<Arc<str>>,
     /// The sensor, as the alert itself names it.
     pub sensor: Option<Arc<str>>,
+    /// The detector's own name of the flow or connection, as written: EVE's `flow_id`, Zeek's `uid`.
+    /// Several alerts may share it.
+    pub flow_id: Option<Arc<str>>,
 }
 
 /// Everything that an alert says; its id and the realm of its sensor come from elsewhere.

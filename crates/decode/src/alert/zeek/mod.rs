@@ -22,7 +22,7 @@ mod json;
 mod table;
 
 pub(super) use json::{fits as fits_json, read as read_json};
-pub(super) use table::Table;
+pub(super) use table::{Table, may_be_header};
 
 use super::{
     AlertIdentity, Reading,
@@ -120,6 +120,7 @@ fn read<'a>(kind: Kind, get: impl Fn(Field) -> Option<Cow<'a, str>>) -> Reading 
         identity: AlertIdentity {
             own_id: kept(get(Field::Uid).filter(|_| kind == Kind::Conn)),
             sensor: kept(get(Field::System)),
+            flow_id: kept(get(Field::Uid)),
         },
         realm: None,
         at: at(kind, &get),
