@@ -3,6 +3,8 @@
 //! A time becomes the span that it may mean: what is written to the second lasts a second. Floating
 //! point never touches it.
 
+pub(crate) mod plain;
+
 use crate::Unreadable;
 use jiff::{Timestamp, civil, tz::TimeZone};
 use std::{borrow::Cow, net::IpAddr, time::Duration};

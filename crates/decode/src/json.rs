@@ -1,8 +1,13 @@
 //! One JSON object, its members as slices of the line they stand in.
 //!
-//! Everything that reads or rewrites JSON here goes through [`Object`]: one odd member (a number where
-//! a text was expected, a lone surrogate) then spoils that member and not the line.
+//! Everything that reads or rewrites JSON here goes through [`Object`], or through [`Members`], which
+//! gives what an object would give and is fast: one odd member (a number where a text was expected, a
+//! lone surrogate) then spoils that member and not the line.
 
+mod members;
+mod scan;
+
+pub(crate) use members::{Members, digest};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, ops::Range};
@@ -47,7 +52,7 @@ impl<'a> Object<'a> {
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut json = serde_json::Deserializer::from_str(text);
-        let members = json.deserialize_map(Members).ok()?;
+        let members = json.deserialize_map(InOrder).ok()?;
         json.end().ok()?;
         Some(Self { members })
     }
@@ -136,9 +141,9 @@ fn unquoted(written: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-struct Members;
+struct InOrder;
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for InOrder {
     type Value = Vec<Member<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,6 +18,7 @@ mod flow;
 mod format;
 mod framing;
 mod hints;
+mod interned;
 mod json;
 mod layout;
 mod pairs;

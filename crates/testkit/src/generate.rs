@@ -39,7 +39,8 @@ pub fn question() -> impl Strategy<Value = SessionsQuestion> {
     let place = prop_oneof![9 => known, 1 => alias];
     (gateway(), option::weighted(0.9, protocol()), place, span()).prop_map(
         |(gateway, protocol, (ip, port, remote), during)| SessionsQuestion {
-            gateway: Some(gateway),
+            // Nobody asks every gateway but for an alias.
+            gateway: Some(gateway).filter(|_| ip.is_some() || gateway.0 > 0),
             protocol,
             outside: (ip, port),
             remote,

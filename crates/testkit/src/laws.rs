@@ -7,11 +7,11 @@ use crate::{
     tally::Tally,
     world::{Balancers, Knowledge, Order, Staged, Temper, Truth, Us, World},
 };
-use std::{collections::BTreeSet, fmt};
-use unmasq_engine::{SiteMap, settle};
+use std::{cell::RefCell, collections::BTreeSet, fmt, time::Duration};
+use unmasq_engine::{Margins, Sieve, SiteMap, Wants, settle};
 use unmasq_index::Memory;
 use unmasq_model::{
-    Certainty, End, Protocol, Reason, Status, Trace,
+    Certainty, End, GatewayKind, Protocol, Question, Reason, Session, Site, Status, Trace,
     trace::{EndTrace, MaskedEnd, Place},
 };
 
@@ -35,6 +35,8 @@ pub enum Law {
     FinalStays,
     /// Each alert has one answer, which can be written down and does not go on for ever.
     OneAnswerEach,
+    /// Holding only what the alerts may ask changes nothing.
+    SieveChangesNothing,
     /// The same seed gives the same bytes.
     SameSeedSameBytes,
     /// A certain answer lists no attempt at a backend that received nothing.
@@ -77,6 +79,7 @@ pub fn check(seed: u64) -> Checked {
     checked.one_answer_each(&world, &answers);
     checked.same_bytes(&world, &answers);
     checked.order_changes_nothing(&world, &answers);
+    checked.sieve_changes_nothing(&world, &known, &answers);
     checked.certain_is_right(&world, &known, &answers, "once everything had arrived");
     for moment in world.moments() {
         checked.before_the_end(&world, moment, &answers);
@@ -118,7 +121,10 @@ pub fn answer_all_sieved(known: &Knowledge, world: &World) -> Vec<Trace> {
     let open = |session: &&Session| !(session.start.from().is_finite() && session.end.to().is_finite());
     let half_told: BTreeSet<_> = known.sessions.iter().filter(open).map(Session::log).collect();
     let mut wants = Wants::nothing(&site, margins);
-    world.alerts.iter().for_each(|staged| wants.add(staged.alert.protocol, staged.alert.ends, staged.alert.at));
+    world
+        .alerts
+        .iter()
+        .for_each(|staged| wants.add(staged.alert.protocol, staged.alert.ends, staged.alert.at));
     loop {
         let sieve = Sieve::of(wants);
         let keeps = |session: &Session| {
@@ -168,6 +174,10 @@ impl Checked {
         let again = World::from_seed(world.seed);
         let repeated = answer_all(&again.known(Order::Arrival), &again);
         self.compare(world, Law::SameSeedSameBytes, answers, &repeated);
+    }
+
+    fn sieve_changes_nothing(&mut self, world: &World, known: &Knowledge, answers: &[Trace]) {
+        self.compare(world, Law::SieveChangesNothing, answers, &answer_all_sieved(known, world));
     }
 
     fn order_changes_nothing(&mut self, world: &World, answers: &[Trace]) {

@@ -81,9 +81,9 @@ pub(super) fn read(FieldMap(map): &FieldMap, object: &Object<'_>) -> Reading {
     });
     Draft {
         identity: AlertIdentity {
-            flow_id: None,
             own_id: kept(text(&map.id)),
             sensor: kept(text(&map.sensor)),
+            flow_id: None,
         },
         realm: None,
         at: at(map, object),

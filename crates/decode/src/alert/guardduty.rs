@@ -73,7 +73,7 @@ fn read_finding(finding: &Object<'_>) -> Reading {
     let inbound = direction.as_deref() == Some("INBOUND");
     let (src, dest) = if inbound { (remote, local) } else { (local, remote) };
     Draft {
-        identity: AlertIdentity { flow_id: None, own_id: None, sensor: kept(text(finding, "accountId")) },
+        identity: AlertIdentity { own_id: None, sensor: kept(text(finding, "accountId")), flow_id: None },
         realm,
         at: at(finding),
         request_lag: Duration::ZERO,

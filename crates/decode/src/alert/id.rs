@@ -72,7 +72,7 @@ mod tests {
     const LINE: &[u8] = b"{\"a\":1}\n";
 
     fn sensor(name: Option<&str>) -> AlertIdentity {
-        AlertIdentity { own_id: None, sensor: name.map(Into::into) }
+        AlertIdentity { own_id: None, sensor: name.map(Into::into), flow_id: None }
     }
 
     fn first(identity: &AlertIdentity, line: &[u8]) -> AlertId {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_detectors_own_id_is_kept() {
-        let identity = AlertIdentity { own_id: Some("a1".into()), sensor: None };
+        let identity = AlertIdentity { own_id: Some("a1".into()), ..AlertIdentity::default() };
         assert_eq!(first(&identity, LINE).to_string(), "a1");
     }
 

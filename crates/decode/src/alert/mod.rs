@@ -67,10 +67,11 @@ pub enum Reading {
 pub struct AlertIdentity {
     /// The detector's own id, where it is unique.
     pub own_id: Option<Arc<str>>,
-    /// The flow
-    pub flow_id: Option<Arc<str>>,
     /// The sensor, as the alert itself names it.
     pub sensor: Option<Arc<str>>,
+    /// The detector's own name of the flow or connection, as written: EVE's `flow_id`, Zeek's `uid`.
+    /// Several alerts may share it.
+    pub flow_id: Option<Arc<str>>,
 }
 
 /// Everything that an alert says; its id and the realm of its sensor come from elsewhere.

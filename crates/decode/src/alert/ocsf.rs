@@ -47,9 +47,9 @@ pub(super) fn read(line: &Object<'_>) -> Reading {
     let protocol = flow.as_ref().map_or_else(|| Err(NO_ENDS), |flow| flow.protocol.clone());
     Draft {
         identity: AlertIdentity {
-            flow_id: None,
             own_id: kept(line.at("metadata.uid")),
             sensor: kept(line.at("metadata.product.uid").or_else(|| line.at("metadata.product.name"))),
+            flow_id: None,
         },
         realm: None,
         at: at(line),
@@ -202,7 +202,10 @@ mod tests {
         assert_eq!(facts.ends.src.to_string(), "203.0.113.10:20038");
         assert_eq!(facts.ends.dest.to_string(), "198.51.100.66:80");
         assert_eq!((facts.protocol, facts.opened_by, facts.class), (Protocol::TCP, None, AlertClass::Attack));
-        assert_eq!(facts.identity, AlertIdentity { own_id: Some("e1".into()), sensor: Some("ndr".into()) });
+        assert_eq!(
+            facts.identity,
+            AlertIdentity { own_id: Some("e1".into()), sensor: Some("ndr".into()), flow_id: None }
+        );
         let http = facts.context.http.unwrap();
         assert_eq!(
             (

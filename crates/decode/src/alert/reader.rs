@@ -49,11 +49,18 @@ impl AlertReader {
         }
     }
 
+    /// Another reader that reads every later line as this one would, so that several can share an input.
+    #[must_use]
     pub fn fork(&self) -> Self {
         self.clone()
     }
+
+    /// Whether one of these lines may change what those after it mean, as a header does. Such lines are
+    /// given to the reader that others are [forked](Self::fork) from, in their place; all others may be
+    /// given to any fork, in any order. A wrong `true` costs time, never an answer.
+    #[must_use]
     pub fn turns(&self, lines: &[u8]) -> bool {
-        self.format == AlertFormat::ZeekTsv && lines.contains(&b'#')
+        self.format == AlertFormat::ZeekTsv && lines.split(|&byte| byte == b'\n').any(zeek::may_be_header)
     }
 
     /// Whether a header came that says what lines mean.

@@ -17,6 +17,7 @@
 //! | `tx_id`, with `http` | `context.http.position`, from 0; HTTP/2 numbers streams otherwise, so there it is unknown |
 //! | `alert.category`, `alert.rule` | `class` |
 //! | `host` | the sensor |
+//! | `flow_id` | the flow |
 //!
 //! Quirks: EVE has no unique id (`flow_id` is of the flow). A pseudo-packet (`pkt_src` such as
 //! `stream (flow timeout)`) is made after the last real one, up to 1.2 s in recorded runs.
@@ -63,8 +64,8 @@ pub(super) fn read(eve: &Object<'_>) -> Reading {
     Draft {
         identity: AlertIdentity {
             own_id: None,
-            flow_id: kept(eve.scalar("flow_id")),
             sensor: kept(eve.scalar("host")),
+            flow_id: kept(eve.scalar("flow_id")),
         },
         realm: None,
         at: at(eve),
@@ -193,7 +194,8 @@ mod tests {
         assert_eq!((facts.protocol, facts.opened_by), (Protocol::TCP, Some(End::Src)));
         assert_eq!(facts.flow_start, Some("2026-11-22T10:57:52.308850Z".parse().unwrap()));
         assert_eq!(facts.class, AlertClass::Attack);
-        assert_eq!(facts.identity, AlertIdentity { own_id: None, sensor: Some("sensor-1".into()) });
+        let (sensor, flow_id) = (Some("sensor-1".into()), Some("200600948564472".into()));
+        assert_eq!(facts.identity, AlertIdentity { own_id: None, sensor, flow_id });
         assert_eq!(facts.context.signature.as_deref(), Some("LAB C2 beacon request to gate.php"));
         let http = facts.context.http.unwrap();
         assert_eq!(http.host.as_deref(), Some("cdn.bad.example"));

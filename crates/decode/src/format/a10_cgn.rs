@@ -35,6 +35,7 @@ pub(super) const LINES: Definition = Definition {
 };
 
 /// Reads one event a line.
+#[derive(Clone)]
 struct Lines {
     hints: Hints,
 }
@@ -65,6 +66,10 @@ impl Decoder for Lines {
         let written = header.time.ok_or(NO_TIME)?.span(&self.hints)?;
         out.push(flow::record(translation, Event::new(kind, written, LAG)));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

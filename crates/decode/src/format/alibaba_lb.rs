@@ -34,13 +34,13 @@ mod fields;
 
 use super::{
     Definition, FormatTraits,
-    carried::{Carried, Lines, answered, began, is_method, lasted, some_text},
+    carried::{Carried, answered, began, decode_line, is_method, lasted, some_text},
     rows::{Needed, Rows},
 };
 use crate::{
-    Unreadable,
+    Decoder, Record, Unreadable,
     field::{self, UnixUnit, address, fault},
-    json::{Object, scalar},
+    json::{Members, scalar},
 };
 use fields::{check_types, misfit, names_client, tries};
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -51,10 +51,7 @@ pub(super) const ALB: Definition = Definition {
     name: "alibaba-alb",
     aliases: &["alibaba-alb-csv"],
     traits: TRAITS,
-    decoder: |_| {
-        let mut rows = Rows::new(ALB_COLUMNS);
-        Ok(Box::new(Lines(move |line: &str| read(line, &mut rows, Product::Alb))))
-    },
+    decoder: |_| Ok(Box::new(Balancer::new(Product::Alb, ALB_COLUMNS))),
 };
 
 /// CLB.
@@ -62,10 +59,7 @@ pub(super) const CLB: Definition = Definition {
     name: "alibaba-clb",
     aliases: &["alibaba-clb-csv"],
     traits: TRAITS,
-    decoder: |_| {
-        let mut rows = Rows::new(CLB_COLUMNS);
-        Ok(Box::new(Lines(move |line: &str| read(line, &mut rows, Product::Clb))))
-    },
+    decoder: |_| Ok(Box::new(Balancer::new(Product::Clb, CLB_COLUMNS))),
 };
 
 const TRAITS: FormatTraits = FormatTraits {
@@ -91,10 +85,10 @@ enum Product {
 }
 
 impl Product {
-    const fn id(self) -> &'static str {
+    const fn id(self) -> Field {
         match self {
-            Self::Alb => "app_lb_id",
-            Self::Clb => "slbid",
+            Self::Alb => Field::AppLbId,
+            Self::Clb => Field::SlbId,
         }
     }
 
@@ -113,28 +107,141 @@ impl Product {
     }
 }
 
-/// Finds a field's text by its name; one that is there but says nothing is an empty text.
-type Fields<'f, 'a> = &'f dyn Fn(&str) -> Option<Cow<'a, str>>;
+/// What a record is made of, by their names.
+#[derive(Clone, Copy)]
+enum Field {
+    AppLbId,
+    SlbId,
+    VpcId,
+    VipAddr,
+    SlbVport,
+    ClientIp,
+    ClientPort,
+    UpstreamAddr,
+    UpstreamStatus,
+    Time,
+    ReceivedTime,
+    RequestTime,
+    HttpHost,
+    Host,
+    HttpUserAgent,
+    HttpXForwardedFor,
+    Status,
+    Scheme,
+    ServerProtocol,
+    RequestMethod,
+    RequestUri,
+    RequestLength,
+    BodyBytesSent,
+    ReadRequestTime,
+    WriteResponseTime,
+    UpstreamResponseTime,
+    TcpinfoRtt,
+    SslProtocol,
+    SslCipher,
+    NetworkType,
+}
 
-fn read(line: &str, rows: &mut Rows, product: Product) -> Result<Option<Carried>, Unreadable> {
-    if line.trim_start().starts_with('{') {
-        let object = Object::parse(line).ok_or(Unreadable::because("it is not one JSON object"))?;
-        let field = |name: &str| match object.raw(name)? {
-            "null" | "\"\"" => Some(Cow::Borrowed("")),
-            value => scalar(value),
-        };
-        return carried(&field, product).map(Some);
+/// In the order of [`Field`].
+const NAMES: [&str; 30] = [
+    "app_lb_id",
+    "slbid",
+    "vpc_id",
+    "vip_addr",
+    "slb_vport",
+    "client_ip",
+    "client_port",
+    "upstream_addr",
+    "upstream_status",
+    "time",
+    "__time__",
+    "request_time",
+    "http_host",
+    "host",
+    "http_user_agent",
+    "http_x_forwarded_for",
+    "status",
+    "scheme",
+    "server_protocol",
+    "request_method",
+    "request_uri",
+    "request_length",
+    "body_bytes_sent",
+    "read_request_time",
+    "write_response_time",
+    "upstream_response_time",
+    "tcpinfo_rtt",
+    "ssl_protocol",
+    "ssl_cipher",
+    "network_type",
+];
+
+impl Field {
+    const fn name(self) -> &'static str {
+        NAMES[self as usize]
     }
-    let Some(row) = rows.read(line)? else { return Ok(None) };
-    carried(&|name| row.cell(name).map(Cow::Borrowed), product).map(Some)
+}
+
+/// Finds a field's text; one that is there but says nothing is an empty text.
+type Fields<'f, 'a> = &'f dyn Fn(Field) -> Option<Cow<'a, str>>;
+
+/// Reads the log of one product.
+#[derive(Clone)]
+struct Balancer {
+    product: Product,
+    members: Members<{ NAMES.len() }>,
+    rows: Rows<{ NAMES.len() }>,
+}
+
+impl Balancer {
+    fn new(product: Product, needed: &'static [Needed]) -> Self {
+        Self { product, members: Members::new(NAMES), rows: Rows::new(needed, NAMES) }
+    }
+}
+
+impl Decoder for Balancer {
+    fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
+        let Self { product, members, rows } = self;
+        decode_line(frame, out, |line| {
+            if is_json(line) {
+                let found = members.read(line).ok_or(Unreadable::because("it is not one JSON object"))?;
+                let field = |field: Field| match found[field as usize]? {
+                    "null" | "\"\"" => Some(Cow::Borrowed("")),
+                    value => scalar(value),
+                };
+                return carried(&field, *product).map(Some);
+            }
+            let mut read = None;
+            rows.read(line, |cells| {
+                read = Some(carried(&|field| cells[field as usize].map(Cow::Borrowed), *product)?);
+                Ok(())
+            })?;
+            Ok(read)
+        })
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn turns(&self, lines: &[u8]) -> bool {
+        let mut lines = lines.split(|&byte| byte == b'\n');
+        lines.any(|line| !line.trim_ascii_start().starts_with(b"{") && self.rows.turns(line))
+    }
+}
+
+fn is_json(line: &str) -> bool {
+    line.trim_start().starts_with('{')
 }
 
 /// One record out of its fields, however they were written down.
 fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unreadable> {
-    let optional =
-        |name: &str| -> Option<Cow<'a, str>> { fields(name).filter(|text| !text.is_empty() && text != "-") };
-    let required =
-        |name: &str| optional(name).ok_or_else(|| fault(name, "is missing: log and export every field"));
+    let optional = |field: Field| -> Option<Cow<'a, str>> {
+        fields(field).filter(|text| !text.is_empty() && text != "-")
+    };
+    let required = |field: Field| {
+        optional(field).ok_or_else(|| fault(field.name(), "is missing: log and export every field"))
+    };
     if optional(product.id()).is_none() && optional(product.other().id()).is_some() {
         return Err(product.other().needed());
     }
@@ -145,34 +252,37 @@ fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unre
     check_types(&optional)?;
 
     let end = end(&optional)?;
-    let length = lasted(&required("request_time")?, Duration::from_secs(1));
-    let start = began(end, length.ok_or_else(|| misfit("request_time", "a number of seconds"))?);
+    let length = lasted(&required(Field::RequestTime)?, Duration::from_secs(1));
+    let start = began(end, length.ok_or_else(|| misfit(Field::RequestTime, "a number of seconds"))?);
 
-    let written =
-        |name: &str| fields(name).ok_or_else(|| fault(name, "is missing: log and export every field"));
-    let statuses = fields("upstream_status");
-    let tries = tries(&written("upstream_addr")?, statuses.as_deref())?;
+    let written = |field: Field| {
+        fields(field).ok_or_else(|| fault(field.name(), "is missing: log and export every field"))
+    };
+    let statuses = fields(Field::UpstreamStatus);
+    let tries = tries(&written(Field::UpstreamAddr)?, statuses.as_deref())?;
     let mut request = Request::new(Layer::Request);
-    request.status = answered("status", &written("status")?).map_err(|_| misfit("status", "a status"))?;
+    request.status =
+        answered("status", &written(Field::Status)?).map_err(|_| misfit(Field::Status, "a status"))?;
     request.host = host(fields, &tries);
-    request.method = optional("request_method").filter(|text| is_method(text)).map(|text| Arc::from(&*text));
-    request.path = fields("request_uri").and_then(|text| as_sent(&text));
-    request.agent = fields("http_user_agent").and_then(|text| as_sent(&text));
-    request.body_bytes = optional("body_bytes_sent").and_then(|text| field::number(&text));
+    request.method =
+        optional(Field::RequestMethod).filter(|text| is_method(text)).map(|text| Arc::from(&*text));
+    request.path = fields(Field::RequestUri).and_then(|text| as_sent(&text));
+    request.agent = fields(Field::HttpUserAgent).and_then(|text| as_sent(&text));
+    request.body_bytes = optional(Field::BodyBytesSent).and_then(|text| field::number(&text));
 
-    let port = |name: &str| optional(name).map(|text| field::port(name, &text)).transpose();
-    let client_ip = address("client_ip", &required("client_ip")?)?;
-    request.client_claimed = match fields("http_x_forwarded_for") {
+    let port = |field: Field| optional(field).map(|text| crate::field::port(field.name(), &text)).transpose();
+    let client_ip = address("client_ip", &required(Field::ClientIp)?)?;
+    request.client_claimed = match fields(Field::HttpXForwardedFor) {
         Some(header) => names_client(&header, client_ip),
         None => product == Product::Alb,
     };
     request.tries = tries;
-    let vip = optional("vip_addr").map(|text| address("vip_addr", &text)).transpose()?;
+    let vip = optional(Field::VipAddr).map(|text| address("vip_addr", &text)).transpose()?;
     Ok(Carried {
         gateway: Some(GatewayName::from(&*gateway)),
-        inside_realm: optional("vpc_id").map(|id| Realm::from(&*id)),
-        outside: Outside { ip: vip, ports: port("slb_vport")?.map_or(Ports::Any, Ports::One) },
-        client: Some(Endpoint::new(client_ip, port("client_port")?)),
+        inside_realm: optional(Field::VpcId).map(|id| Realm::from(&*id)),
+        outside: Outside { ip: vip, ports: port(Field::SlbVport)?.map_or(Ports::Any, Ports::One) },
+        client: Some(Endpoint::new(client_ip, port(Field::ClientPort)?)),
         request,
         start,
         end,
@@ -181,21 +291,21 @@ fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unre
 
 /// When the line was made, which is when the request was over.
 fn end(optional: Fields<'_, '_>) -> Result<Span, Unreadable> {
-    if let Some(text) = optional("time") {
-        return field::zoned_time(&text).ok_or_else(|| misfit("time", "a time with its zone"));
+    if let Some(text) = optional(Field::Time) {
+        return field::zoned_time(&text).ok_or_else(|| misfit(Field::Time, "a time with its zone"));
     }
-    let received = optional("__time__").and_then(|text| field::unix_time(&text, UnixUnit::Seconds));
+    let received = optional(Field::ReceivedTime).and_then(|text| field::unix_time(&text, UnixUnit::Seconds));
     let received = received.filter(|span| span.from().as_unix_us() > 0);
-    let received = received.ok_or_else(|| fault("time", "is missing, and so is `__time__`"))?;
+    let received = received.ok_or_else(|| fault(Field::Time.name(), "is missing, and so is `__time__`"))?;
     Ok(Span::between(received.from().minus(RECEIVED_LATE), received.to()))
 }
 
 /// The Host header; where only `host` is logged, that, unless it is what stands in for a missing header.
 fn host(fields: Fields<'_, '_>, tries: &[Try]) -> Option<Arc<str>> {
-    if let Some(header) = fields("http_host") {
+    if let Some(header) = fields(Field::HttpHost) {
         return as_sent(&header);
     }
-    let host = fields("host")?;
+    let host = fields(Field::Host)?;
     let stands_in =
         |tried: &Try| tried.backend.is_some_and(|at| *host == at.to_string() || *host == at.ip.to_string());
     if tries.iter().any(stands_in) { None } else { as_sent(&host) }

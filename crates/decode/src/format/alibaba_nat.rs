@@ -33,12 +33,13 @@ use super::{
 };
 use crate::{
     Decoder, Fact, Record, Unreadable,
-    field::{self, UnixUnit, fault, required},
-    json::{Object, is_blank, text_of},
+    field::{self, UnixUnit, fault, plain},
+    interned::Interned,
+    json::{Members, is_blank, scalar, text_of},
 };
 use jiff::tz::TimeZone;
 use std::{borrow::Cow, time::Duration};
-use unmasq_model::{Endpoint, GatewayName, Realm, Role, Span, Translation};
+use unmasq_model::{Endpoint, Protocol, Role, Span, Translation};
 
 /// The JSON form.
 pub(super) const JSON: Definition = Definition {
@@ -67,14 +68,52 @@ const TRAITS: FormatTraits = FormatTraits {
     ..FormatTraits::NAT
 };
 
+/// What a record is made of, by their names.
+#[derive(Clone, Copy)]
+enum Field {
+    Protocol,
+    Portocol,
+    NatIp,
+    NatPort,
+    PriIp,
+    PriPort,
+    PubIp,
+    PubPort,
+    StartTime,
+    EndTime,
+    Instance,
+    Intstance,
+    VpcId,
+}
+
+/// In the order of [`Field`].
+const NAMES: [&str; 13] = [
+    "protocol",
+    "portocol",
+    "nat_ip",
+    "nat_port",
+    "pri_ip",
+    "pri_port",
+    "pub_ip",
+    "pub_port",
+    "start_time",
+    "end_time",
+    "instance",
+    "intstance",
+    "vpc_id",
+];
+
 /// Reads the JSON form.
+#[derive(Clone)]
 struct JsonDecoder {
     zone: Option<TimeZone>,
+    members: Members<{ NAMES.len() }>,
+    names: Interned,
 }
 
 impl JsonDecoder {
-    const fn new(zone: Option<TimeZone>) -> Self {
-        Self { zone }
+    fn new(zone: Option<TimeZone>) -> Self {
+        Self { zone, members: Members::new(NAMES), names: Interned::default() }
     }
 }
 
@@ -84,16 +123,22 @@ impl Decoder for JsonDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        let object = Object::parse(&text).ok_or(Unreadable::because("it is not one JSON object"))?;
-        out.push(record(&|name| object.scalar(name), self.zone.as_ref())?);
-        Ok(())
+        let found = self.members.read(&text).ok_or(Unreadable::because("it is not one JSON object"))?;
+        let values = found.map(|value| value.map(Written::Json));
+        read(&values, self.zone.as_ref(), &mut self.names, out)
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 
 /// Reads the CSV form; the header row names the columns.
+#[derive(Clone)]
 struct CsvDecoder {
     zone: Option<TimeZone>,
-    rows: Rows,
+    rows: Rows<{ NAMES.len() }>,
+    names: Interned,
 }
 
 impl CsvDecoder {
@@ -109,8 +154,8 @@ impl CsvDecoder {
         &["protocol", "portocol"],
     ];
 
-    const fn new(zone: Option<TimeZone>) -> Self {
-        Self { zone, rows: Rows::new(Self::NEEDED) }
+    fn new(zone: Option<TimeZone>) -> Self {
+        Self { zone, rows: Rows::new(Self::NEEDED, NAMES), names: Interned::default() }
     }
 }
 
@@ -119,41 +164,77 @@ impl Decoder for CsvDecoder {
         if is_blank(frame) {
             return Ok(());
         }
-        if let Some(row) = self.rows.read(&text_of(frame))? {
-            let cell = |name: &str| row.cell(name).filter(|cell| !cell.is_empty()).map(Cow::Borrowed);
-            out.push(record(&cell, self.zone.as_ref())?);
-        }
-        Ok(())
+        let text = text_of(frame);
+        self.rows.read(&text, |cells| {
+            let values = cells.map(|cell| cell.map(Written::Cell));
+            read(&values, self.zone.as_ref(), &mut self.names, out)
+        })
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn turns(&self, lines: &[u8]) -> bool {
+        self.rows.turns(lines)
     }
 }
 
-/// Finds a field's text by its name; an empty one is absent.
-type Fields<'f, 'a> = &'f dyn Fn(&str) -> Option<Cow<'a, str>>;
+/// A value as its line writes it.
+#[derive(Clone, Copy)]
+enum Written<'a> {
+    /// With quotes, if it is a text.
+    Json(&'a str),
+    /// As it is.
+    Cell(&'a str),
+}
 
-/// One record out of its fields, however they were written down.
-fn record(fields: Fields<'_, '_>, zone: Option<&TimeZone>) -> Result<Record, Unreadable> {
-    // An export fills a missing value with what its job was told; a dash is usual.
-    let optional = |name: &str| fields(name).filter(|text| text != "-");
-    let number = required("protocol", optional("protocol").or_else(|| optional("portocol")))?;
-    let protocol = field::protocol("protocol", &number)?;
+impl<'a> Written<'a> {
+    /// Its text as far as that is digits and the like, which nobody escapes.
+    #[inline]
+    fn plain(self) -> &'a str {
+        match self {
+            Self::Json(value) => {
+                value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value)
+            }
+            Self::Cell(cell) => cell,
+        }
+    }
+
+    /// Its text. An export fills a missing value with what its job was told; a dash is usual.
+    #[inline]
+    fn text(self) -> Option<Cow<'a, str>> {
+        let text = match self {
+            Self::Json(value) => scalar(value)?,
+            Self::Cell(cell) => Cow::Borrowed(cell),
+        };
+        (!text.is_empty() && text != "-").then_some(text)
+    }
+}
+
+/// Appends the record out of its values, however they were written down.
+#[inline]
+fn read(
+    values: &[Option<Written<'_>>; NAMES.len()],
+    zone: Option<&TimeZone>,
+    names: &mut Interned,
+    out: &mut Vec<Record>,
+) -> Result<(), Unreadable> {
+    let fields = Fields { values, zone };
+    let protocol = fields.protocol()?;
     let ours = protocol.has_ports() || protocol.is_icmp();
-    let endpoint = |[ip, port]: [&str; 2], has_port: bool| {
-        let ip = field::address(ip, &required(ip, optional(ip))?)?;
-        let port = if has_port { Some(field::port(port, &required(port, optional(port))?)?) } else { None };
-        Ok(Endpoint::new(ip, port))
-    };
-    let outside = endpoint(["nat_ip", "nat_port"], ours)?;
-    let inside = endpoint(["pri_ip", "pri_port"], ours)?;
-    let remote = endpoint(["pub_ip", "pub_port"], protocol.has_ports())?;
-
-    let start = moment("start_time", &required("start_time", optional("start_time"))?, zone)?;
-    let end = moment("end_time", &required("end_time", optional("end_time"))?, zone)?;
+    let outside = fields.endpoint(Field::NatIp, Field::NatPort, ours)?;
+    let inside = fields.endpoint(Field::PriIp, Field::PriPort, ours)?;
+    let remote = fields.endpoint(Field::PubIp, Field::PubPort, protocol.has_ports())?;
+    let start = fields.moment(Field::StartTime)?;
+    let end = fields.moment(Field::EndTime)?;
     // An end that is written more coarsely than its start may mean a moment before it; it does not.
     let end = Span::new(end.from().max(start.from()), end.to())
         .map_err(|_| fault("end_time", "is before `start_time`"))?;
-    Ok(Record {
-        gateway: optional("instance").or_else(|| optional("intstance")).map(GatewayName::from),
-        inside_realm: optional("vpc_id").map(Realm::from),
+    let gateway = fields.text(Field::Instance).or_else(|| fields.text(Field::Intstance));
+    out.push(Record {
+        gateway: gateway.map(|name| names.get(&name).into()),
+        inside_realm: fields.text(Field::VpcId).map(|name| names.get(&name).into()),
         translation: Translation {
             protocol: Some(protocol),
             role: Role::Client,
@@ -164,7 +245,63 @@ fn record(fields: Fields<'_, '_>, zone: Option<&TimeZone>) -> Result<Record, Unr
         },
         request: None,
         fact: Fact::Whole { start, end, proven: None },
-    })
+    });
+    Ok(())
+}
+
+/// The fields of one record. Each is read as nearly all are written; what is not is read again, slowly.
+#[derive(Clone, Copy)]
+struct Fields<'f, 'a> {
+    values: &'f [Option<Written<'a>>; NAMES.len()],
+    zone: Option<&'f TimeZone>,
+}
+
+impl<'a> Fields<'_, 'a> {
+    #[inline]
+    fn plain<T>(self, field: Field, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+        read(self.values[field as usize]?.plain())
+    }
+
+    #[inline]
+    fn text(self, field: Field) -> Option<Cow<'a, str>> {
+        self.values[field as usize]?.text()
+    }
+
+    fn required(self, field: Field) -> Result<Cow<'a, str>, Unreadable> {
+        field::required(NAMES[field as usize], self.text(field))
+    }
+
+    #[inline]
+    fn protocol(self) -> Result<Protocol, Unreadable> {
+        let number = |text| plain::number(text)?.try_into().ok();
+        if let Some(number) = self.plain(Field::Protocol, number) {
+            return Ok(Protocol::from_number(number));
+        }
+        let text = self.text(Field::Protocol).or_else(|| self.text(Field::Portocol));
+        field::protocol("protocol", &field::required("protocol", text)?)
+    }
+
+    #[inline]
+    fn endpoint(self, ip: Field, port: Field, has_port: bool) -> Result<Endpoint, Unreadable> {
+        let ip = match self.plain(ip, plain::address) {
+            Some(ip) => ip,
+            None => field::address(NAMES[ip as usize], &self.required(ip)?)?,
+        };
+        let port = match self.plain(port, plain::port) {
+            _ if !has_port => None,
+            Some(port) => Some(port),
+            None => Some(field::port(NAMES[port as usize], &self.required(port)?)?),
+        };
+        Ok(Endpoint { ip, port })
+    }
+
+    #[inline]
+    fn moment(self, field: Field) -> Result<Span, Unreadable> {
+        match self.plain(field, plain::seconds) {
+            Some(second) => Ok(second),
+            None => moment(NAMES[field as usize], &self.required(field)?, self.zone),
+        }
+    }
 }
 
 /// Seconds or milliseconds by the number of digits, or ISO 8601.

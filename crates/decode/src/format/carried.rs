@@ -6,6 +6,7 @@ use crate::{
     json::{is_blank, text_of},
 };
 use std::{
+    borrow::Cow,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::Duration,
@@ -41,30 +42,44 @@ impl Carried {
     }
 }
 
-/// Reads a format whose lines are told by a function; `None` is a line that says nothing.
+/// Reads a format whose lines are told by a function, each by itself; `None` is a line that says nothing.
+#[derive(Clone)]
 pub(super) struct Lines<F>(pub(super) F);
 
 impl<F> Decoder for Lines<F>
 where
-    F: FnMut(&str) -> Result<Option<Carried>, Unreadable> + Send,
+    F: Fn(&str) -> Result<Option<Carried>, Unreadable> + Clone + Send + 'static,
 {
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
-        if is_blank(frame) {
-            return Ok(());
-        }
-        let text = text_of(frame);
-        let line = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\r', '\n']);
-        let Some(mut carried) = (self.0)(line)? else { return Ok(()) };
-        if std::str::from_utf8(frame).is_err() {
-            // Bytes that are no text were replaced: what the client sent is not what stands there now.
-            let Request { host, method, path, agent, .. } = &mut carried.request;
-            for text in [host, method, path, agent] {
-                *text = None;
-            }
-        }
-        out.push(carried.record());
-        Ok(())
+        decode_line(frame, out, &self.0)
     }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
+    }
+}
+
+/// Appends what `read` makes of one line.
+pub(super) fn decode_line(
+    frame: &[u8],
+    out: &mut Vec<Record>,
+    read: impl FnOnce(&str) -> Result<Option<Carried>, Unreadable>,
+) -> Result<(), Unreadable> {
+    if is_blank(frame) {
+        return Ok(());
+    }
+    let text = text_of(frame);
+    let line = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\r', '\n']);
+    let Some(mut carried) = read(line)? else { return Ok(()) };
+    if matches!(text, Cow::Owned(_)) {
+        // Bytes that are no text were replaced: what the client sent is not what stands there now.
+        let Request { host, method, path, agent, .. } = &mut carried.request;
+        for text in [host, method, path, agent] {
+            *text = None;
+        }
+    }
+    out.push(carried.record());
+    Ok(())
 }
 
 /// `192.0.2.1:80` or `[2001:db8::1]:80`, if it is one and names a machine.

@@ -42,6 +42,7 @@ pub(super) const SYSLOG: Definition = Definition {
 };
 
 /// Reads one message a line.
+#[derive(Clone)]
 struct Messages {
     hints: Hints,
 }
@@ -67,6 +68,10 @@ impl Decoder for Messages {
         let event = Event { entry: fact.entry, lasted: fact.lasted, ..Event::new(fact.kind, written, LAG) };
         out.extend(fact.about.into_iter().map(|translation| flow::record(translation, event.clone())));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

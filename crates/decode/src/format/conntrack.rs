@@ -33,6 +33,7 @@ pub(super) use clock::{DESTROY_LAG, EVENT_LAG};
 pub(super) use dump::DUMP;
 use jiff::tz::TimeZone;
 use line::Line;
+use memchr::memmem;
 use unmasq_model::Span;
 pub(super) use xml::XML;
 
@@ -46,6 +47,7 @@ pub(super) const TEXT: Definition = Definition {
 };
 
 /// Reads `conntrack -E` lines.
+#[derive(Clone)]
 struct ConntrackText {
     zone: Option<TimeZone>,
     /// Whether the line before carried the entry's id; see [`CUT_BEFORE_ID`].
@@ -83,6 +85,27 @@ impl Decoder for ConntrackText {
         out.extend(body.entry.records(&Fact::Event(event)));
         Ok(())
     }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn turns(&self, lines: &[u8]) -> bool {
+        if self.ids {
+            lines.split(|&byte| byte == b'\n').any(lacks_id)
+        } else {
+            memmem::find(lines, b"id=").is_some()
+        }
+    }
+}
+
+/// Whether a line, if it can be read, may be one without an id. An ICMP id follows a code.
+fn lacks_id(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let mut words = line.rsplit(u8::is_ascii_whitespace);
+    let ends_in_id = words.next().is_some_and(|word| word.starts_with(b"id="));
+    let mut of_entry = || words.next().is_some_and(|word| !word.starts_with(b"code="));
+    !(line.is_empty() || (ends_in_id && of_entry()))
 }
 
 #[cfg(test)]

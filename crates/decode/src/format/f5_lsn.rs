@@ -38,6 +38,7 @@ pub(super) const LINES: Definition = Definition {
 };
 
 /// Reads one event a line.
+#[derive(Clone)]
 struct Lines {
     hints: Hints,
 }
@@ -77,6 +78,10 @@ impl Decoder for Lines {
         };
         out.push(record);
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

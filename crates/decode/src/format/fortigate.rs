@@ -34,6 +34,7 @@ pub(super) const PAIRS: Definition = Definition {
 };
 
 /// Reads one record a line.
+#[derive(Clone)]
 struct Traffic {
     hints: Hints,
 }
@@ -82,6 +83,10 @@ impl Decoder for Traffic {
         let event = Event { entry: pairs.get("sessionid").and_then(|id| field::number(&id)), ..event };
         out.extend(flow.translations().map(|translation| flow::record(translation, event.clone())));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

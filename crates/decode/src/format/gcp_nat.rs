@@ -43,6 +43,7 @@ pub(super) const JSON: Definition = Definition {
 };
 
 /// Reads one entry a line.
+#[derive(Clone)]
 struct Entries;
 
 const NO_OBJECT: Unreadable = Unreadable::because("it is not one JSON object");
@@ -93,5 +94,9 @@ impl Decoder for Entries {
             fact: Fact::Event(Event::new(EventKind::New, written, LAG)),
         });
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }

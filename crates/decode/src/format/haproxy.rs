@@ -59,12 +59,14 @@ const TCP: &str = r"%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%r
 const FAILED: &str = r"%ci:%cp [%t] %f/%[accept_name]: %[fc_err_str]";
 
 /// Reads lines of several layouts.
+#[derive(Clone)]
 struct Haproxy {
     lines: Vec<Line>,
     hints: Hints,
 }
 
 /// One way in which lines are written.
+#[derive(Clone)]
 struct Line {
     layout: Layout<Item>,
     /// Only for lines of this frontend.
@@ -192,6 +194,10 @@ impl Decoder for Haproxy {
         let read = self.read(&text, None).or_else(|| self.read(syslog.message, syslog.time)).or_else(cut);
         out.extend(read.ok_or(Unreadable::because("it is not written by any of the log formats"))??);
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) const SYSLOG: Definition = Definition {
 };
 
 /// Reads one message a line.
+#[derive(Clone)]
 struct Messages {
     hints: Hints,
 }
@@ -72,6 +73,10 @@ impl Decoder for Messages {
             _ => {}
         }
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) const SYSLOG: Definition = Definition {
 };
 
 /// Reads one message a line.
+#[derive(Clone)]
 struct Sessions {
     hints: Hints,
 }
@@ -70,6 +71,10 @@ impl Decoder for Sessions {
         let event = Event { entry: said.session, ..event };
         out.extend(said.flow.translations().map(|translation| flow::record(translation, event.clone())));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

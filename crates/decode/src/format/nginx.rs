@@ -75,6 +75,7 @@ const MAIN: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $stat
 const UPSTREAMINFO: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"#;
 
 /// Reads lines of text.
+#[derive(Clone)]
 struct TextDecoder {
     layouts: Vec<(Escape, Layout<Var>)>,
 }
@@ -112,9 +113,14 @@ impl Decoder for TextDecoder {
         out.extend(record(&Values::Text(escape, cells))?);
         Ok(())
     }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
+    }
 }
 
 /// Reads JSON lines.
+#[derive(Clone)]
 struct JsonDecoder {
     members: Members,
 }
@@ -138,6 +144,10 @@ impl Decoder for JsonDecoder {
         let object = object.ok_or(Unreadable::because("it is not one JSON object"))?;
         out.extend(record(&Values::Json(&object, &self.members))?);
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) const CSV: Definition = Definition {
 };
 
 /// Reads one record a line.
+#[derive(Clone)]
 struct Traffic {
     hints: Hints,
 }
@@ -85,6 +86,10 @@ impl Decoder for Traffic {
         let event = Event { entry: field::number(cell(22)?), ..event };
         out.extend(flow.translations().map(|translation| flow::record(translation, event.clone())));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -2,58 +2,66 @@
 //! order, between commas, `|`, tabs or blanks; files are joined as they are, so it may come again.
 
 use crate::Unreadable;
+use memchr::{memchr_iter, memchr3};
 use std::borrow::Cow;
 
 /// A column that must be there, by any of its spellings.
 pub(super) type Needed = &'static [&'static str];
 
-/// The rows of one file.
-pub(super) struct Rows {
+/// Reads the rows of one file: of each, the cells in the columns of `N` names.
+#[derive(Clone, Debug)]
+pub(super) struct Rows<const N: usize> {
     needed: &'static [Needed],
-    header: Header,
+    wanted: [&'static str; N],
+    header: Header<N>,
+    /// Where the cells of the row in hand end; kept for its memory.
+    ends: Vec<usize>,
 }
 
-enum Header {
+#[derive(Clone, Debug)]
+enum Header<const N: usize> {
     Missing,
     Faulty(Unreadable),
-    Known(Columns),
+    Known(Columns<N>),
 }
 
-struct Columns {
+#[derive(Clone, Debug)]
+struct Columns<const N: usize> {
     delimiter: u8,
-    names: Vec<String>,
+    count: usize,
+    /// Which column each wanted name is.
+    at: [Option<usize>; N],
 }
 
-/// One row that is no header.
-pub(super) struct Row<'r> {
-    names: &'r [String],
-    cells: Vec<String>,
-}
+/// The wanted cells of one row, without white space around them; `None` where there is no such column.
+pub(super) type Cells<'a, const N: usize> = [Option<&'a str>; N];
 
-impl Row<'_> {
-    /// The cell in the column of this name, which may be empty; `None` if there is no such column.
-    pub(super) fn cell(&self, name: &str) -> Option<&str> {
-        let at = self.names.iter().position(|column| column == name)?;
-        self.cells.get(at).map(|cell| cell.trim())
-    }
-}
-
-impl Rows {
-    pub(super) const fn new(needed: &'static [Needed]) -> Self {
-        Self { needed, header: Header::Missing }
+impl<const N: usize> Rows<N> {
+    pub(super) const fn new(needed: &'static [Needed], wanted: [&'static str; N]) -> Self {
+        Self { needed, wanted, header: Header::Missing, ends: Vec::new() }
     }
 
-    /// Reads one line; `None` for a header row.
+    /// Gives the cells of one line to `row`, unless it is a header row.
     ///
     /// # Errors
-    /// When the header is missing or lacks a needed column, or the row does not fit it.
-    pub(super) fn read(&mut self, text: &str) -> Result<Option<Row<'_>>, Unreadable> {
+    /// When the header is missing or lacks a needed column, the row does not fit it, or `row` says so.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        text: &str,
+        row: impl FnOnce(Cells<'_, N>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
         let line = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n']);
-        if let Some(header) = header(line, self.needed) {
+        if let Header::Known(columns) = &self.header
+            && let Some(cells) = columns.plain(line, &mut self.ends)
+        {
+            return row(cells);
+        }
+        if let Some(header) = header(line, self.needed, &self.wanted) {
             self.header = header;
             return match &self.header {
                 Header::Faulty(why) => Err(why.clone()),
-                Header::Missing | Header::Known(_) => Ok(None),
+                Header::Missing | Header::Known(_) => Ok(()),
             };
         }
         let columns = match &self.header {
@@ -65,17 +73,72 @@ impl Rows {
                 ));
             }
         };
-        let cells = cells(line, columns.delimiter).filter(|cells| cells.len() == columns.names.len());
+        let cells = cells(line, columns.delimiter).filter(|cells| cells.len() == columns.count);
         let cells = cells.ok_or(Unreadable::because("it has more or fewer columns than the header row"))?;
-        Ok(Some(Row { names: &columns.names, cells }))
+        row(columns.at.map(|at| Some(cells.get(at?)?.trim())))
     }
+
+    /// Whether one of these lines may be a header row; see [`Decoder::turns`](crate::Decoder::turns).
+    pub(super) fn turns(&self, lines: &[u8]) -> bool {
+        let mentions = |line: &[u8]| {
+            let names = self.needed.iter().flat_map(|names| names.iter());
+            names.filter(|name| memchr::memmem::find(line, name.as_bytes()).is_some()).nth(1).is_some()
+        };
+        let mut from = 0;
+        memchr_iter(b'\n', lines).chain([lines.len()]).any(|end| {
+            let line = &lines[from..end];
+            from = (end + 1).min(lines.len());
+            !has_number(line) && mentions(line)
+        })
+    }
+}
+
+impl<const N: usize> Columns<N> {
+    /// The cells of a row in which nothing is quoted; `None` where the row does not fit, or may be a
+    /// header.
+    #[inline]
+    fn plain<'a>(&self, line: &'a str, ends: &mut Vec<usize>) -> Option<Cells<'a, N>> {
+        let bytes = line.as_bytes();
+        if memchr3(b'"', b'\r', b'\n', bytes).is_some() || line.starts_with('\u{feff}') {
+            return None;
+        }
+        ends.clear();
+        ends.extend(memchr_iter(self.delimiter, bytes));
+        ends.push(bytes.len());
+        if ends.len() != self.count {
+            return None;
+        }
+        let cell = |at: usize| {
+            let start = if at == 0 { 0 } else { ends[at - 1] + 1 };
+            &line[start..ends[at]]
+        };
+        let cells = self.at.map(|at| at.map(cell));
+        let begins_with_digit = |cell: &&str| cell.as_bytes().first().is_some_and(u8::is_ascii_digit);
+        // A cell of a header never does.
+        cells.iter().flatten().any(begins_with_digit).then(|| cells.map(|cell| cell.map(trimmed)))
+    }
+}
+
+#[inline]
+fn trimmed(cell: &str) -> &str {
+    match cell.as_bytes() {
+        [b'!'..=b'~', .., b'!'..=b'~'] | [b'!'..=b'~'] => cell,
+        _ => cell.trim(),
+    }
+}
+
+/// Whether a cell of the line begins with a digit, between whichever delimiters: then it is no header
+/// row. What parts no cells stands within one, and is in no name.
+fn has_number(line: &[u8]) -> bool {
+    let parts = |byte: u8| matches!(byte, b',' | b'|' | b'\t' | b' ');
+    line.windows(2).any(|pair| parts(pair[0]) && pair[1].is_ascii_digit())
 }
 
 /// The columns that `line` names; `None` if it is no header row.
 ///
 /// Cells hold what strangers sent, so a row must not pass for a header: in a header every cell is a
 /// name, and a row has at least a time or an address, which begin with a digit.
-fn header(line: &str, needed: &[Needed]) -> Option<Header> {
+fn header<const N: usize>(line: &str, needed: &[Needed], wanted: &[&str; N]) -> Option<Header<N>> {
     let mentioned = |name: &&&str| line.contains(**name);
     needed.iter().flat_map(|names| names.iter()).filter(mentioned).nth(1)?;
     let known = |names: &[String]| {
@@ -100,7 +163,8 @@ fn header(line: &str, needed: &[Needed]) -> Option<Header> {
     if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
         return Some(Header::Faulty(Unreadable::because("the header row names a column twice")));
     }
-    Some(Header::Known(Columns { delimiter, names }))
+    let at = wanted.map(|wanted| names.iter().position(|name| name == wanted));
+    Some(Header::Known(Columns { delimiter, count: names.len(), at }))
 }
 
 fn is_name(cell: &str) -> bool {

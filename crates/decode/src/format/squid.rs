@@ -47,6 +47,7 @@ pub(super) const TEXT: Definition = Definition {
 const NATIVE: &str = "%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt";
 
 /// Reads lines of one `logformat`.
+#[derive(Clone)]
 struct Squid {
     layout: Layout<Code>,
 }
@@ -67,6 +68,10 @@ impl Decoder for Squid {
         let cells = cells.ok_or(Unreadable::because("it is not written by the `logformat`"))?;
         out.extend(record(&Values(cells))?);
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

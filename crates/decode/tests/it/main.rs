@@ -3,6 +3,7 @@
 mod alerts;
 mod balancers;
 mod corpus;
+mod forks;
 mod fuzz_corpus;
 mod golden;
 mod lab;

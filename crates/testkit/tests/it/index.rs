@@ -30,7 +30,7 @@ fn scan<'s>(sessions: &'s [Session], asked: &SessionsQuestion) -> Vec<&'s Sessio
 fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
     let t = &session.translation;
     let (ip, port) = asked.outside;
-    session.gateway == asked.gateway
+    asked.gateway.is_none_or(|gateway| gateway == session.gateway)
         && asked.protocol.is_none_or(|protocol| t.protocol.is_none_or(|told| told == protocol))
         && ip.is_none_or(|ip| t.outside.ip.is_none_or(|told| told == ip))
         && port.is_none_or(|port| t.outside.ports.hold(port))

@@ -22,7 +22,7 @@ mod json;
 mod table;
 
 pub(super) use json::{fits as fits_json, read as read_json};
-pub(super) use table::Table;
+pub(super) use table::{Table, may_be_header};
 
 use super::{
     AlertIdentity, Reading,
@@ -118,9 +118,9 @@ fn read<'a>(kind: Kind, get: impl Fn(Field) -> Option<Cow<'a, str>>) -> Reading 
     let is_flow = get(Field::Uid).is_some();
     Draft {
         identity: AlertIdentity {
-            flow_id: None,
             own_id: kept(get(Field::Uid).filter(|_| kind == Kind::Conn)),
             sensor: kept(get(Field::System)),
+            flow_id: kept(get(Field::Uid)),
         },
         realm: None,
         at: at(kind, &get),

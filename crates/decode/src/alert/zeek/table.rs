@@ -15,6 +15,7 @@
 
 use super::{Field, Kind, NAMES, read};
 use crate::{Unreadable, alert::Reading};
+use memchr::memchr2;
 use std::borrow::Cow;
 
 const NO_HEADER: Unreadable = Unreadable::because("no `#fields` header says what its columns are");
@@ -115,6 +116,19 @@ impl Table {
             named.find_map(|(_, value)| value).map(Cow::Borrowed)
         };
         Ok(read(kind, get))
+    }
+}
+
+/// Whether a line may be a part of a header: by itself, or out of an
+/// [envelope](crate::Carrier::Envelope).
+pub(in crate::alert) fn may_be_header(mut line: &[u8]) -> bool {
+    while let Some(rest) = line.strip_prefix("\u{feff}".as_bytes()) {
+        line = rest;
+    }
+    match line.first() {
+        Some(b'#') => true,
+        Some(b'{') => memchr2(b'#', b'\\', line).is_some(),
+        _ => false,
     }
 }
 

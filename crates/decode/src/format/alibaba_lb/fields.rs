@@ -1,5 +1,6 @@
 //! What the fields of an Alibaba balancer's record may hold.
 
+use super::Field;
 use crate::{
     Unreadable,
     field::{fault, number},
@@ -9,38 +10,40 @@ use std::net::IpAddr;
 use unmasq_model::Try;
 
 /// The sentence about a field that holds something else.
-pub(super) fn misfit(name: &str, what: &str) -> Unreadable {
-    fault(name, &format!("is not {what}: a header with `||` in it shifts the fields"))
+pub(super) fn misfit(field: Field, what: &str) -> Unreadable {
+    fault(field.name(), &format!("is not {what}: a header with `||` in it shifts the fields"))
 }
 
-/// A field's name, what it holds, and whether a text can be that.
-type Type = (&'static str, &'static str, fn(&str) -> bool);
+/// A field, what it holds, and whether a text can be that.
+type Type = (Field, &'static str, fn(&str) -> bool);
 
 /// Fields that we have no use for still tell whether the others are in their places.
 const TYPES: [Type; 13] = [
-    ("scheme", "a scheme", |text| {
+    (Field::Scheme, "a scheme", |text| {
         matches!(text, "http" | "https" | "ws" | "wss" | "grpc" | "grpcs" | "quic")
     }),
-    ("server_protocol", "a version of HTTP", |text| text.starts_with("HTTP/") && text.len() <= 8),
-    ("request_method", "a method", is_method),
-    ("request_uri", "a path", |text| text.starts_with(['/', '*', '?']) || text.contains(':')),
-    ("request_length", "a number of bytes", is_count),
-    ("body_bytes_sent", "a number of bytes", is_count),
-    ("read_request_time", "a length of time", is_decimal),
-    ("write_response_time", "a length of time", is_decimal),
-    ("upstream_response_time", "a list of times", |text| {
+    (Field::ServerProtocol, "a version of HTTP", |text| text.starts_with("HTTP/") && text.len() <= 8),
+    (Field::RequestMethod, "a method", is_method),
+    (Field::RequestUri, "a path", |text| text.starts_with(['/', '*', '?']) || text.contains(':')),
+    (Field::RequestLength, "a number of bytes", is_count),
+    (Field::BodyBytesSent, "a number of bytes", is_count),
+    (Field::ReadRequestTime, "a length of time", is_decimal),
+    (Field::WriteResponseTime, "a length of time", is_decimal),
+    (Field::UpstreamResponseTime, "a list of times", |text| {
         parts(text).all(|part| part == "-" || is_decimal(part))
     }),
-    ("tcpinfo_rtt", "a length of time", is_decimal),
-    ("ssl_protocol", "a version of TLS", |text| text.contains("TLSv") || text.contains("SSLv")),
-    ("ssl_cipher", "a cipher", |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))),
-    ("network_type", "a kind of network", |text| text.bytes().all(|b| b.is_ascii_alphabetic())),
+    (Field::TcpinfoRtt, "a length of time", is_decimal),
+    (Field::SslProtocol, "a version of TLS", |text| text.contains("TLSv") || text.contains("SSLv")),
+    (Field::SslCipher, "a cipher", |text| {
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    }),
+    (Field::NetworkType, "a kind of network", |text| text.bytes().all(|b| b.is_ascii_alphabetic())),
 ];
 
 /// Holds every field that is there to its type.
 pub(super) fn check_types(optional: super::Fields<'_, '_>) -> Result<(), Unreadable> {
-    let odd = |(name, _, fits): &&Type| optional(name).is_some_and(|text| !fits(&text));
-    TYPES.iter().find(odd).map_or(Ok(()), |(name, what, _)| Err(misfit(name, what)))
+    let odd = |(field, _, fits): &&Type| optional(*field).is_some_and(|text| !fits(&text));
+    TYPES.iter().find(odd).map_or(Ok(()), |(field, what, _)| Err(misfit(*field, what)))
 }
 
 fn is_count(text: &str) -> bool {
@@ -65,7 +68,7 @@ pub(super) fn tries(addresses: &str, statuses: Option<&str>) -> Result<Vec<Try>,
         return if statuses.is_none_or(nobody) {
             Ok(Vec::new())
         } else {
-            Err(misfit("upstream_addr", BACKENDS))
+            Err(misfit(Field::UpstreamAddr, BACKENDS))
         };
     }
     let statuses: Vec<&str> =
@@ -73,14 +76,14 @@ pub(super) fn tries(addresses: &str, statuses: Option<&str>) -> Result<Vec<Try>,
     let tried = parts(addresses).enumerate().map(|(at, address)| {
         let answer = statuses.get(at).map_or(Ok(None), |text| status("upstream_status", text));
         Ok(Try {
-            backend: Some(socket(address).ok_or_else(|| misfit("upstream_addr", BACKENDS))?),
-            status: answer.map_err(|_| misfit("upstream_status", "a list of statuses"))?,
+            backend: Some(socket(address).ok_or_else(|| misfit(Field::UpstreamAddr, BACKENDS))?),
+            status: answer.map_err(|_| misfit(Field::UpstreamStatus, "a list of statuses"))?,
             ..Try::default()
         })
     });
     let tried = tried.collect::<Result<Vec<_>, _>>()?;
     if !statuses.is_empty() && statuses.len() != tried.len() {
-        return Err(misfit("upstream_status", "as long as the list of backends"));
+        return Err(misfit(Field::UpstreamStatus, "as long as the list of backends"));
     }
     Ok(tried)
 }

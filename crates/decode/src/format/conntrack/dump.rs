@@ -36,6 +36,7 @@ const NOT_TAKEN: Unreadable =
     Unreadable::because("a dump has no times: say in the inventory when it was `taken`");
 
 /// Reads the lines of one dump.
+#[derive(Clone)]
 struct ConntrackDump {
     taken: Option<LogTime>,
     zone: Option<TimeZone>,
@@ -65,5 +66,9 @@ impl Decoder for ConntrackDump {
         let proven = Some(window).filter(|_| body.entry.is_exclusive());
         out.extend(body.entry.records(&Fact::Whole { start, end, proven }));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }

@@ -43,6 +43,7 @@ const NO_TIME: Unreadable = Unreadable::because("a time in it is none");
 const DEPTH_MAX: usize = 8;
 
 /// Reads the lines of `conntrack -E -o xml`.
+#[derive(Clone)]
 struct ConntrackXml {
     zone: Option<TimeZone>,
 }
@@ -56,6 +57,10 @@ impl Decoder for ConntrackXml {
         let written = clock::second(flow.when()?, self.zone.as_ref())?.ok_or(NO_TIME)?;
         out.extend(entry.records(&Fact::Event(flow.event(written)?)));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) enum Values<'a> {
 }
 
 /// What the members of a JSON log are called where they are not called as their variables.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Members(pub(super) Option<BTreeMap<String, String>>);
 
 impl Members {

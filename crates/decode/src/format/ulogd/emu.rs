@@ -34,6 +34,7 @@ const NOT_A_FLOW: Unreadable = Unreadable::because("not a line of ulogd's PRINTF
 const NO_TIME: Unreadable = Unreadable::because("it does not begin with a time as syslog writes it");
 
 /// Reads the lines of one file.
+#[derive(Clone)]
 struct UlogdEmu {
     hints: Hints,
 }
@@ -55,6 +56,10 @@ impl Decoder for UlogdEmu {
         let event = Event::new(kind, ticked(written), lag(kind));
         out.extend(entry.records(&Fact::Event(event)));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
     }
 }
 

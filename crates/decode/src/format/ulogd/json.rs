@@ -33,6 +33,7 @@ use crate::{
     json::{Object, text_of},
 };
 use jiff::tz::TimeZone;
+use memchr::{memchr, memmem};
 use std::borrow::Cow;
 use unmasq_model::{LogTime, Span};
 
@@ -52,7 +53,11 @@ const NO_TIME: Unreadable =
 const NUMBERS: Unreadable =
     Unreadable::because("its addresses are numbers; put IP2STR into ulogd's stack before JSON");
 
+/// The member that says what happened; 1 is NEW.
+const EVENT: &str = "ct.event";
+
 /// Reads the lines of one file.
+#[derive(Clone)]
 struct UlogdJson {
     zone: Option<TimeZone>,
     /// Whether a NEW was seen: then the log is by event.
@@ -74,6 +79,20 @@ impl Decoder for UlogdJson {
         self.by_event |= kind == EventKind::New;
         out.extend(entry.records(&fact));
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Decoder>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn turns(&self, lines: &[u8]) -> bool {
+        // With an escape in it, any name may be this one.
+        let may_be_new = |at: usize| {
+            let rest = &lines[at + EVENT.len()..];
+            rest.iter().find(|byte| !b"\" :\t\r\n".contains(byte)) == Some(&b'1')
+        };
+        let escaped = || memchr(b'\\', lines).is_some();
+        !self.by_event && (memmem::find_iter(lines, EVENT).any(may_be_new) || escaped())
     }
 }
 

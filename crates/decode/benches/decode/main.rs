@@ -1,0 +1,125 @@
+//! How fast lines are read: `cargo bench -p unmasq-decode`.
+//!
+//! One core, everything in memory and warm. The figures that count are items and bytes a second.
+
+mod lines;
+
+use divan::{
+    Bencher, black_box,
+    counter::{BytesCount, ItemsCount},
+};
+use jiff::tz::TimeZone;
+use unmasq_decode::{
+    Carrier, Format, Hints, Record,
+    alert::{AlertFormat, AlertIds, Reading},
+};
+
+/// Lines of one bench: enough to learn their shape, few enough to stay in the cache as a block of a
+/// real file would.
+const LINES: usize = 2_000;
+
+fn main() {
+    divan::main();
+}
+
+/// Measures one decoder over a log, which it must be able to read whole.
+fn decode(bencher: Bencher<'_, '_>, format: Format, layout: Option<&str>, log: &[u8]) {
+    let hints = Hints {
+        zone: Some(TimeZone::UTC),
+        written: Some("2026-11-22T12:00:00Z".parse().unwrap()),
+        layout: layout.map(Into::into),
+        ..Hints::default()
+    };
+    let mut decoder = format.decoder(&hints).unwrap();
+    let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
+    let mut records: Vec<Record> = Vec::with_capacity(2 * lines.len());
+    for line in &lines {
+        decoder.decode(line, &mut records).unwrap_or_else(|why| panic!("{why}"));
+    }
+    assert!(records.len() >= LINES);
+    bencher.counter(ItemsCount::new(lines.len())).counter(BytesCount::of_slice(log)).bench_local(|| {
+        records.clear();
+        for line in &lines {
+            let _ = black_box(decoder.decode(black_box(line), &mut records));
+        }
+    });
+}
+
+#[divan::bench]
+fn nat_json_same_order(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::AlibabaNat, None, &lines::nat_json(LINES));
+}
+
+#[divan::bench]
+fn nat_json_any_order(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::AlibabaNat, None, &lines::nat_json_shuffled(LINES));
+}
+
+#[divan::bench]
+fn nat_json_as_the_log_service_writes_it(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::AlibabaNat, None, &lines::nat_json_texts(LINES));
+}
+
+#[divan::bench]
+fn nat_csv(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::AlibabaNatCsv, None, &lines::nat_csv(LINES));
+}
+
+#[divan::bench]
+fn conntrack_events(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::ConntrackText, None, &lines::conntrack(LINES));
+}
+
+#[divan::bench]
+fn haproxy(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::Haproxy, None, &lines::haproxy(LINES));
+}
+
+#[divan::bench]
+fn nginx_combined(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::Nginx, None, &lines::nginx_combined(LINES));
+}
+
+#[divan::bench]
+fn nginx_upstreams(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::Nginx, Some(lines::NGINX_UPSTREAMS), &lines::nginx_upstreams(LINES));
+}
+
+#[divan::bench]
+fn alb_json(bencher: Bencher<'_, '_>) {
+    decode(bencher, Format::AlibabaAlb, None, &lines::alb_json(LINES));
+}
+
+const TRACE: &str = r#"{"version":1,"alert_id":"a6a5c0f0b2f34dd0a3c1f5b9e9d7c001","status":"traced"}"#;
+
+/// Reads every alert, names it and writes it with a trace in it.
+#[divan::bench(args = ["short", "http"])]
+fn eve_read_name_and_splice(bencher: Bencher<'_, '_>, kind: &str) {
+    let log = if kind == "short" { lines::eve(LINES) } else { lines::eve_http(LINES) };
+    let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
+    let mut reader = AlertFormat::SuricataEve.reader(Hints::default());
+    bencher.counter(ItemsCount::new(lines.len())).counter(BytesCount::of_slice(&log)).bench_local(|| {
+        let mut ids = AlertIds::default();
+        let mut written = Vec::with_capacity(2 * log.len());
+        for line in &lines {
+            let Reading::Alert(facts) = reader.read(black_box(line)) else { panic!("not an alert") };
+            black_box(ids.id(&facts.identity, line, "trace"));
+            written.extend_from_slice(&Carrier::Member.put(line, "trace", TRACE).unwrap());
+        }
+        written
+    });
+}
+
+/// Reads every alert, and nothing else.
+#[divan::bench(args = ["short", "http"])]
+fn eve_read(bencher: Bencher<'_, '_>, kind: &str) {
+    let log = if kind == "short" { lines::eve(LINES) } else { lines::eve_http(LINES) };
+    let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
+    let mut reader = AlertFormat::SuricataEve.reader(Hints::default());
+    bencher.counter(ItemsCount::new(lines.len())).counter(BytesCount::of_slice(&log)).bench_local(|| {
+        for line in &lines {
+            let Reading::Alert(facts) = reader.read(black_box(line)) else { panic!("not an alert") };
+            black_box(facts);
+        }
+    });
+}

@@ -1,0 +1,427 @@
+//! The members that a format asks for, out of one line after another.
+//!
+//! Exporters write every line alike: the same names in the same order. [`Members`] remembers how the last
+//! line was put together, and of a line of the same shape looks only at the values. A line of another
+//! shape is passed over once, from front to back. Whatever is unusual (a name with an escape, a nest
+//! deeper than anybody writes) and whatever may be no JSON at all is left to [`Object`], which is slow
+//! and decides; the two fast ways only ever give what it would give.
+
+use super::{Object, scan};
+
+/// The values of one line by the position of their names, as they are written.
+///
+/// `None` is a member that is not there. One that is written twice is an empty text, which is no value:
+/// other readers would take one or the other.
+pub(crate) type Found<'a, const N: usize> = [Option<&'a str>; N];
+
+/// Finds the members of `N` names.
+#[derive(Clone, Debug)]
+pub(crate) struct Members<const N: usize> {
+    names: Names,
+    shape: Shape,
+    patience: Patience,
+}
+
+impl<const N: usize> Members<N> {
+    /// For these names, none of which may come twice.
+    pub(crate) fn new(names: [&str; N]) -> Self {
+        Self {
+            names: Names::new(names.map(Box::from).into()),
+            shape: Shape::default(),
+            patience: Patience::default(),
+        }
+    }
+
+    /// The values in a text that is one object and nothing else, as [`Object::parse`] has it; `None` if
+    /// it is none.
+    #[inline]
+    pub(crate) fn read<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+        if let Some(found) = self.shape.read(text) {
+            self.patience.hit();
+            return Some(found);
+        }
+        self.scan(text).or_else(|| self.surely(text))
+    }
+
+    /// The same, slow and without doubt.
+    #[cold]
+    fn surely<'a>(&self, text: &'a str) -> Option<Found<'a, N>> {
+        let object = Object::parse(text)?;
+        Some(std::array::from_fn(|at| {
+            let name = &*self.names.names[at];
+            object.has(name).then(|| object.raw(name).unwrap_or_default())
+        }))
+    }
+
+    /// Passes over a line whatever its shape, and learns that.
+    fn scan<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+        let bytes = text.as_bytes();
+        let mut learns = self.patience.is_worth_learning();
+        if learns {
+            self.shape.clear();
+        }
+        let mut found: Found<'a, N> = [None; N];
+        let mut twice = false;
+        // Where the value before ended: from there to the next value is what a shape is made of.
+        let mut ended = 0;
+        let mut at = scan::space_end(bytes, mark_length(bytes));
+        if *bytes.get(at)? != b'{' {
+            return None;
+        }
+        at = scan::space_end(bytes, at + 1);
+        if bytes.get(at) != Some(&b'}') {
+            loop {
+                if *bytes.get(at)? != b'"' {
+                    return None;
+                }
+                let quote = scan::plain_quote(bytes, at + 1)?;
+                let slot = self.names.slot(&bytes[at + 1..quote]);
+                let start = scan::colon_end(bytes, quote + 1)?;
+                let end = scan::value_end(bytes, start)?;
+                if let Some(found) = found.get_mut(slot) {
+                    twice |= found.is_some();
+                    *found = Some(if found.is_some() { "" } else { &text[start..end] });
+                }
+                if learns {
+                    learns = self.shape.push(&bytes[ended..start], slot);
+                }
+                ended = end;
+                at = scan::space_end(bytes, end);
+                match *bytes.get(at)? {
+                    b',' => at = scan::space_end(bytes, at + 1),
+                    b'}' => break,
+                    _ => return None,
+                }
+            }
+        }
+        if scan::space_end(bytes, at + 1) != bytes.len() {
+            return None;
+        }
+        // Of names that come twice a shape could not tell which is which.
+        if learns && !twice {
+            self.shape.known = !self.shape.parts.is_empty();
+        }
+        Some(found)
+    }
+}
+
+/// How long a byte order mark at the front is.
+fn mark_length(bytes: &[u8]) -> usize {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if bytes.starts_with(MARK) { MARK.len() } else { 0 }
+}
+
+/// How one line was put together: what stood before each value, and whose value it is.
+#[derive(Clone, Debug, Default)]
+struct Shape {
+    /// Whether a whole line was learned.
+    known: bool,
+    parts: Vec<Part>,
+    /// What stood before the values, one after the other.
+    between: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    /// How much of `between` stands before the value.
+    length: usize,
+    /// Where the value belongs; beyond the last slot if nobody asks for it.
+    slot: usize,
+}
+
+/// A line with more members, or more between its values, is not remembered.
+const PARTS: usize = 256;
+const BETWEEN: usize = 8 * 1024;
+
+impl Shape {
+    fn clear(&mut self) {
+        self.known = false;
+        self.parts.clear();
+        self.between.clear();
+    }
+
+    /// Adds the next value; `false` if there are too many of them.
+    fn push(&mut self, between: &[u8], slot: usize) -> bool {
+        let fits = self.parts.len() < PARTS && self.between.len() + between.len() <= BETWEEN;
+        if fits {
+            self.parts.push(Part { length: between.len(), slot });
+            self.between.extend_from_slice(between);
+        }
+        fits
+    }
+
+    /// The values of a line of this shape, and of no other.
+    #[inline]
+    fn read<'a, const N: usize>(&self, text: &'a str) -> Option<Found<'a, N>> {
+        if !self.known {
+            return None;
+        }
+        let bytes = text.as_bytes();
+        let mut found: Found<'a, N> = [None; N];
+        let mut between = &self.between[..];
+        let mut at = 0;
+        for part in &self.parts {
+            let (here, later) = between.split_at(part.length);
+            if !bytes[at..].starts_with(here) {
+                return None;
+            }
+            between = later;
+            at += here.len();
+            let end = scan::value_end(bytes, at)?;
+            if let Some(found) = found.get_mut(part.slot) {
+                *found = Some(&text[at..end]);
+            }
+            at = end;
+        }
+        at = scan::space_end(bytes, at);
+        (bytes.get(at) == Some(&b'}') && scan::space_end(bytes, at + 1) == bytes.len()).then_some(found)
+    }
+}
+
+/// When to learn a new shape: at once where lines are alike, ever more seldom where no two are.
+#[derive(Clone, Debug, Default)]
+struct Patience {
+    /// How many lines pass before the next one is learned.
+    wait: u32,
+    passed: u32,
+}
+
+impl Patience {
+    const MOST: u32 = 64;
+
+    #[inline]
+    const fn hit(&mut self) {
+        self.wait = 0;
+    }
+
+    fn is_worth_learning(&mut self) -> bool {
+        if self.passed < self.wait {
+            self.passed += 1;
+            return false;
+        }
+        self.passed = 0;
+        self.wait = (2 * self.wait + 1).min(Self::MOST);
+        true
+    }
+}
+
+/// Names, found by a few of their bytes.
+#[derive(Clone, Debug)]
+struct Names {
+    names: Box<[Box<str>]>,
+    /// Where each name is in `names`, at the place that [`Self::place`] says or the next free one.
+    table: [u8; TABLE],
+}
+
+const TABLE: usize = 256;
+const FREE: u8 = u8::MAX;
+
+impl Names {
+    fn new(names: Vec<Box<str>>) -> Self {
+        assert!(names.len() <= TABLE / 4, "more names than a format has");
+        let mut table = [FREE; TABLE];
+        for (slot, name) in (0..FREE).zip(&names) {
+            let mut place = Self::place(name.as_bytes());
+            while table[place] != FREE {
+                place = (place + 1) % TABLE;
+            }
+            table[place] = slot;
+        }
+        Self { names: names.into(), table }
+    }
+
+    /// Where `name` belongs, beyond the last slot if nobody asks for it.
+    #[inline]
+    fn slot(&self, name: &[u8]) -> usize {
+        let mut place = Self::place(name);
+        loop {
+            let slot = usize::from(self.table[place]);
+            match self.names.get(slot) {
+                Some(known) if known.as_bytes() != name => place = (place + 1) % TABLE,
+                Some(_) => return slot,
+                None => return self.names.len(),
+            }
+        }
+    }
+
+    #[inline]
+    fn place(name: &[u8]) -> usize {
+        usize::from(digest(name))
+    }
+}
+
+/// A small number out of a text's length and its first and last bytes: enough to tell names apart.
+#[inline]
+pub(crate) fn digest(text: &[u8]) -> u8 {
+    let some = match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(23),
+        _ => match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+            }
+            _ => text.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+        },
+    };
+    (some ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NAMES: [&str; 6] = ["a", "name", "longer_name", "longer_names", "", "é"];
+
+    fn members() -> Members<6> {
+        Members::new(NAMES)
+    }
+
+    /// Whether a line is read as the slow way reads it, by a reader that has seen `before`.
+    fn holds(before: &[&str], line: &str) -> bool {
+        let mut fast = members();
+        for line in before {
+            fast.read(line);
+        }
+        let slow = members().surely(line);
+        [
+            fast.scan(line).is_none_or(|found| Some(found) == slow),
+            fast.read(line) == slow,
+            fast.read(line) == slow,
+        ] == [true; 3]
+    }
+
+    #[test]
+    fn values_are_found_as_they_are_written() {
+        let mut members = members();
+        let line = r#" { "name" : "x\"y" ,"b":[1,{"a":2}],"a":-1.5e3, "longer_name":{"a":[]} , "é":null } "#;
+        for _ in 0..3 {
+            let want = [Some("-1.5e3"), Some(r#""x\"y""#), Some(r#"{"a":[]}"#), None, None, Some("null")];
+            assert_eq!(members.read(line), Some(want));
+        }
+        assert_eq!(members.read("\u{feff}{}\r\n"), Some([None; 6]));
+        assert_eq!(
+            members.read(r#"{"a":1,"a":1,"name":2}"#),
+            Some([Some(""), Some("2"), None, None, None, None])
+        );
+        assert_eq!(members.read(r#"{"a":1,"\u0061":1}"#).map(|found| found[0]), Some(Some("")));
+    }
+
+    #[test]
+    fn a_line_of_the_known_shape_is_still_held_to_json() {
+        let mut members = members();
+        let line = r#"{"a":1,"b":"x","name":true}"#;
+        for (from, to) in [
+            ("1", "01"),
+            ("1", "1."),
+            ("1", "+1"),
+            ("1", ""),
+            ("1", "-"),
+            ("1", "1e"),
+            ("1", "1 2"),
+            ("1", "tru"),
+            ("x", "\t"),
+            ("x", "\\"),
+            ("x", "\\x"),
+            ("x", "\\u12g4"),
+            ("x", "\""),
+            ("true", "truE"),
+            ("true", "nul"),
+            ("true", "[1,]"),
+            ("true", "[,]"),
+            ("true", "{,}"),
+            ("true", "{\"a\"}"),
+            ("true", "[1}"),
+            ("}", "} x"),
+            ("}", ""),
+            ("}", "}}"),
+            ("}", ",}"),
+            ("{", "{{"),
+        ] {
+            assert!(members.read(line).is_some());
+            assert_eq!(members.read(&line.replacen(from, to, 1)), None, "{from} as {to}");
+        }
+    }
+
+    #[test]
+    fn no_nest_is_too_deep_and_no_line_too_long_to_be_read() {
+        for depth in [62, 63, 64, 65, 10_000] {
+            let line = format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+            assert!(holds(&[&line], &line), "{depth}");
+        }
+        let many: Vec<_> = (0..2_000).map(|at| format!("\"x{at}\":{at}")).collect();
+        let line = format!("{{{},\"a\":1}}", many.join(","));
+        assert!(holds(&[&line], &line));
+        let mut members = members();
+        members.read(&line);
+        assert!(!members.shape.known && members.shape.parts.len() <= PARTS);
+    }
+
+    fn value() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            prop::sample::select(
+                &[
+                    "1",
+                    "-0",
+                    "0.5",
+                    "1e9",
+                    "-2.5E+10",
+                    "true",
+                    "false",
+                    "null",
+                    "\"\"",
+                    "01",
+                    "1.",
+                    "nul",
+                    "\"\u{1}\""
+                ][..]
+            )
+            .prop_map(str::to_owned),
+            r#"[a-z,:{}\[\] é]{0,20}"#.prop_map(|text| serde_json::Value::from(text).to_string()),
+            r#""(\\[nrtbfu/"\\]|[0-9a-f]{4}|.){0,12}""#,
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|items| format!("[{}]", items.join(" ,"))),
+                object(inner, 4),
+            ]
+        })
+    }
+
+    fn object(value: impl Strategy<Value = String>, most: usize) -> impl Strategy<Value = String> {
+        let name = prop_oneof![
+            8 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
+            4 => "[a-z_]{1,14}",
+            1 => Just("\\u0061".to_owned()),
+        ];
+        let space = prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\n\t")];
+        let member =
+            (name, space, value).prop_map(|(name, s, value)| format!("{s}\"{name}\"{s}:{s}{value}{s}"));
+        prop::collection::vec(member, 0..most).prop_map(|members| format!("{{{}}}", members.join(",")))
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_read_the_same(
+            line in object(value(), 7),
+            cut in any::<prop::sample::Index>(),
+            byte in prop::sample::select(&b"\"\\{}[]:, 0-.eE\x01tn"[..]),
+        ) {
+            prop_assert!(holds(&[], &line), "{line}");
+            // The same shape with one byte changed, or cut short.
+            let mut changed = line.clone().into_bytes();
+            changed[cut.index(line.len())] = byte;
+            let changed = String::from_utf8_lossy(&changed).into_owned();
+            prop_assert!(holds(&[&line], &changed), "{line} {changed}");
+            let short = line.get(..cut.index(line.len())).unwrap_or_default();
+            prop_assert!(holds(&[&line], short), "{line} {short}");
+        }
+
+        #[test]
+        fn no_text_is_a_panic(text in "\\PC{0,60}", json in r#"[{}\[\]":,\\ a0.e-]{0,40}"#) {
+            for text in [text, json] {
+                prop_assert!(holds(&["{}"], &text), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Where a JSON value ends, in one pass that keeps nothing.
+//!
+//! As strict as serde_json: what is passed over here, serde_json would read. `None` is "not so plain",
+//! not "wrong": the reader of whole objects then decides. The bytes are those of a text, so that UTF-8
+//! has been seen to.
+
+/// The position after the white space that begins at `at`.
+#[inline]
+pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The position after the value that begins at `at`.
+#[inline]
+pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match *bytes.get(at)? {
+        b'{' | b'[' => nested_end(bytes, at),
+        _ => scalar_end(bytes, at),
+    }
+}
+
+/// The position of the quote that ends the text whose content begins at `at`.
+#[inline]
+pub(super) fn quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        while let Some(word) = word(bytes, at) {
+            let special = special(word);
+            if special != 0 {
+                at += lowest_byte(special);
+                break;
+            }
+            at += 8;
+        }
+        match *bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at = escape_end(bytes, at + 1)?,
+            0..0x20 => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The position of the quote that ends the name whose first character is at `at`; `None` also if it has
+/// an escape, for it may then mean any other name.
+#[inline]
+pub(super) fn plain_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(word) = word(bytes, at) {
+        let special = special(word);
+        if special != 0 {
+            at += lowest_byte(special);
+            return (bytes[at] == b'"').then_some(at);
+        }
+        at += 8;
+    }
+    loop {
+        match *bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' | 0..0x20 => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The position after the name at `at`, its colon and the white space around that: where its value is.
+pub(super) fn name_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if *bytes.get(at)? != b'"' {
+        return None;
+    }
+    colon_end(bytes, quote(bytes, at + 1)? + 1)
+}
+
+/// The position after the colon that follows a name, and the white space around it.
+#[inline]
+pub(super) fn colon_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let at = space_end(bytes, at);
+    (*bytes.get(at)? == b':').then(|| space_end(bytes, at + 1))
+}
+
+#[inline]
+fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match *bytes.get(at)? {
+        b'"' => Some(quote(bytes, at + 1)? + 1),
+        b'-' => number_end(bytes, at + 1),
+        b'0'..=b'9' => number_end(bytes, at),
+        b't' => word_end(bytes, at, b"true"),
+        b'f' => word_end(bytes, at, b"false"),
+        b'n' => word_end(bytes, at, b"null"),
+        _ => None,
+    }
+}
+
+/// The same of an object or array, however deep: one bit for each that is open, 1 for an object.
+fn nested_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    const NONE_OPEN: u64 = 1;
+    let mut open = NONE_OPEN;
+    loop {
+        // Here a value begins.
+        match *bytes.get(at)? {
+            bracket @ (b'{' | b'[') => {
+                if open.leading_zeros() == 0 {
+                    return None;
+                }
+                let is_object = bracket == b'{';
+                open = open << 1 | u64::from(is_object);
+                at = space_end(bytes, at + 1);
+                let is_empty = *bytes.get(at)? == if is_object { b'}' } else { b']' };
+                if !is_empty {
+                    at = if is_object { name_end(bytes, at)? } else { at };
+                    continue;
+                }
+            }
+            _ => at = scalar_end(bytes, at)?,
+        }
+        // Here one has ended.
+        loop {
+            if open == NONE_OPEN {
+                return Some(at);
+            }
+            at = space_end(bytes, at);
+            match (*bytes.get(at)?, open & 1) {
+                (b'}', 1) | (b']', 0) => {
+                    open >>= 1;
+                    at += 1;
+                }
+                (b',', in_object) => {
+                    at = space_end(bytes, at + 1);
+                    at = if in_object == 1 { name_end(bytes, at)? } else { at };
+                    break;
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// The position after the number whose first digit is at `at`.
+#[inline]
+fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let whole = some_digits_end(bytes, at)?;
+    if bytes[at] == b'0' && whole > at + 1 {
+        return None;
+    }
+    match bytes.get(whole) {
+        Some(b'.' | b'e' | b'E') => fraction_end(bytes, whole),
+        _ => Some(whole),
+    }
+}
+
+fn fraction_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    if bytes.get(at) == Some(&b'.') {
+        at = some_digits_end(bytes, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let signed = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
+        at = some_digits_end(bytes, at + 1 + usize::from(signed))?;
+    }
+    Some(at)
+}
+
+/// The position after one digit or more.
+#[inline]
+fn some_digits_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(word) = word(bytes, at) {
+        let other = no_digits(word);
+        if other != 0 {
+            at += lowest_byte(other);
+            return (at > from).then_some(at);
+        }
+        at += 8;
+    }
+    while let Some(b'0'..=b'9') = bytes.get(at) {
+        at += 1;
+    }
+    (at > from).then_some(at)
+}
+
+fn word_end(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
+    bytes[at..].starts_with(word).then_some(at + word.len())
+}
+
+/// The position after the escape of which `at` is the character that follows the backslash.
+fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match *bytes.get(at)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
+        b'u' => bytes.get(at + 1..at + 5)?.iter().all(u8::is_ascii_hexdigit).then_some(at + 5),
+        _ => None,
+    }
+}
+
+// Eight bytes are looked at as one number. A byte that is found has its highest bit set in the result;
+// above the lowest one found, others may be set that should not be, so only the lowest counts.
+
+const ONES: u64 = u64::MAX / 0xff;
+const HIGHS: u64 = ONES << 7;
+
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Finds quotes, backslashes and control characters.
+#[inline]
+const fn special(word: u64) -> u64 {
+    let quotes = word ^ (ONES * b'"' as u64);
+    let slashes = word ^ (ONES * b'\\' as u64);
+    let below = word.wrapping_sub(ONES * 0x20) & !word;
+    let same = (quotes.wrapping_sub(ONES) & !quotes) | (slashes.wrapping_sub(ONES) & !slashes);
+    (below | same) & HIGHS
+}
+
+/// Finds what is no decimal digit.
+#[inline]
+const fn no_digits(word: u64) -> u64 {
+    let digits = word ^ (ONES * b'0' as u64);
+    (((digits & !HIGHS) + ONES * 0x76) | digits) & HIGHS
+}
+
+#[inline]
+const fn lowest_byte(found: u64) -> usize {
+    found.trailing_zeros() as usize / 8
+}
