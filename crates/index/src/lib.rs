@@ -1,10 +1,17 @@
 //! What is known, in memory: sessions, holders of addresses, sockets.
 //!
 //! [`Memory`] is the plain index: ordered maps and filters, right before it is fast. It answers the
-//! three questions of a trace and nothing else, so that a faster one can take its place.
+//! three questions of a trace and nothing else, so that a faster one can take its place. A [`Block`] holds
+//! the sessions of large logs beside it: dense rows, sorted once.
 //!
 //! Invariant: an answer depends on what was inserted, never on the order in which it was.
 
+mod block;
 mod memory;
 
+pub use block::{Block, Row, Written};
 pub use memory::Memory;
+/// Room for sessions that are unfolded to answer a question; they live as long as it.
+pub use typed_arena::Arena;
+
+use memory::answers;

@@ -1,5 +1,6 @@
 //! The plain index.
 
+use crate::{Arena, Block};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -17,6 +18,8 @@ use unmasq_model::{
 #[derive(Default, Debug)]
 pub struct Memory {
     sessions: Vec<Session>,
+    /// More of them, of which each record tells all.
+    block: Block,
     /// Places in `sessions` by gateway, outside address and port. Those that are not of one port (none
     /// known, or a block of them) sort first.
     by_outside: BTreeMap<(GatewayIx, IpAddr, Option<u16>), Vec<usize>>,
@@ -48,9 +51,13 @@ impl Memory {
         self.sessions.push(session);
     }
 
-    /// All of them, in the order in which they came.
-    pub fn every_session(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.iter()
+    /// Every inside address of a session, with the realm that its record names and its gateway.
+    pub fn insides(&self) -> impl Iterator<Item = (Option<&Realm>, IpAddr, GatewayIx)> {
+        let told = self.sessions.iter().filter_map(|session| {
+            let inside = session.translation.inside?;
+            Some((session.inside_realm.as_ref(), inside.ip, session.gateway))
+        });
+        told.chain(self.block.insides())
     }
 
     /// Adds who held an address.
@@ -64,11 +71,22 @@ impl Memory {
         self.sockets.entry(key).or_default().push(socket);
     }
 
-    /// Answers any question.
+    /// Keeps sessions of which each record tells all, in less memory; what was kept so before is dropped.
+    pub fn set_block(&mut self, block: Block) {
+        self.block = block;
+    }
+
+    /// Those sessions.
     #[must_use]
-    pub fn answer(&self, question: &Question) -> Answer<'_> {
+    pub const fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// Answers any question; `room` is where sessions are unfolded that are kept in less memory.
+    #[must_use]
+    pub fn answer<'a>(&'a self, question: &Question, room: &'a Arena<Session>) -> Answer<'a> {
         match question {
-            Question::Sessions(asked) => Answer::Sessions(self.sessions(asked)),
+            Question::Sessions(asked) => Answer::Sessions(self.sessions(asked, room)),
             Question::Requests(asked) => Answer::Requests(self.requests(asked)),
             Question::Holders(asked) => Answer::Holders(self.holders(asked)),
             Question::Sockets(asked) => Answer::Sockets(self.sockets(asked)),
@@ -77,11 +95,12 @@ impl Memory {
 
     /// Which sessions explain an outside endpoint? See [`SessionsQuestion`] for what is promised.
     #[must_use]
-    pub fn sessions(&self, asked: &SessionsQuestion) -> Vec<&Session> {
+    pub fn sessions<'a>(&'a self, asked: &SessionsQuestion, room: &'a Arena<Session>) -> Vec<&'a Session> {
         let mut found: Vec<&Session> =
             self.near(asked).filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
         let bounding = self.bounding(&found);
         found.extend(bounding);
+        found.extend(self.block.sessions(asked).into_iter().map(|session| &*room.alloc(session)));
         found.sort_unstable();
         found.dedup();
         found
@@ -167,7 +186,8 @@ impl Memory {
     }
 }
 
-fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
+/// Whether a session answers a question, whenever it was.
+pub(crate) fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
     let translation = &session.translation;
     let (ip, port) = asked.outside;
     asked.gateway.is_none_or(|gateway| gateway == session.gateway)

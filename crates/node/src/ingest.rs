@@ -4,6 +4,7 @@ use crate::{
     NodeError, Progress, SourceReport, Unread,
     coverage::{Covered, described},
     messages,
+    met::Met,
     plan::LogPlan,
     reading::{self, Kept, Told, Wanted},
     shown::Shown,
@@ -14,12 +15,15 @@ use std::{
 };
 use unmasq_decode::{Fact, Framing, Record, Sighting, Tells, assemble};
 use unmasq_engine::Sieve;
+use unmasq_index::Row;
 use unmasq_io::source::{Meter, open};
 use unmasq_model::{Evidence, Gateway, GatewayIx, GatewayKind, GatewayName, LogIx, Realm, Session, Site};
 
 /// What one log told.
 pub(crate) struct Ingested {
     pub(crate) sessions: Vec<Session>,
+    /// More of them, in little memory.
+    pub(crate) rows: Vec<Row>,
     pub(crate) report: SourceReport,
 }
 
@@ -31,6 +35,7 @@ pub(crate) fn ingest(
     plan: &LogPlan,
     sieve: &Sieve,
     cited: bool,
+    realms: &mut Met<Realm>,
     site: &mut Site,
     unread: &mut Vec<Unread>,
     progress: &dyn Progress,
@@ -46,9 +51,9 @@ pub(crate) fn ingest(
             (_, Tells::Connection) => sieve.keeps_addresses(translation),
         }
     };
-    let wanted = Wanted { gateway: &plan.gateway, keeps: &keeps, cited };
+    let wanted = Wanted { gateway: &plan.gateway, keeps: &keeps, cited, whole: tells == Tells::BothEdges };
     let mut report = SourceReport::of(plan);
-    let Heard { shown, kept, broken } = hear(plan, wanted, &mut report, unread, progress)?;
+    let Heard { shown, kept, rows, broken } = hear(plan, wanted, realms, &mut report, unread, progress)?;
     report.records = shown.records;
     let covered = shown.covered();
     let whole = !broken && report.skips.lines() == 0 && covered.is_none_or(|covered| covered.outliers == 0);
@@ -62,7 +67,7 @@ pub(crate) fn ingest(
         unread.push(Unread::of_another_gateway(plan.name.as_str(), &owner));
     }
     report.told = covered.map(|covered| covered.span);
-    let gateways = gateways(site, plan.format.traits().kind, &shown.names);
+    let gateways = gateways(site, plan.format.traits().kind, shown.gateways.names());
     for gateway in &gateways {
         site.gateways[gateway.0 as usize].logs.insert(log);
     }
@@ -76,11 +81,17 @@ pub(crate) fn ingest(
     });
     let sessions = assemble(sightings.collect());
     site.logs.push(described(plan, site, report.told, whole));
-    report.sessions = sessions.len() as u64;
+    let mut rows = rows;
+    rows.retain_mut(|row| {
+        let gateway = gateways[row.gateway().0 as usize];
+        let placed = row.of_log(log).and_then(|row| row.renamed(gateway, |realm| realm));
+        placed.map(|placed| *row = placed).is_some()
+    });
+    report.sessions = (sessions.len() + rows.len()) as u64;
     if report.records == 0 && report.skips.lines() > 0 {
         unread.push(Unread::nothing_in_it(plan.name.as_str(), plan.format, plan.facts.layout.as_deref()));
     }
-    Ok(Ingested { sessions, report })
+    Ok(Ingested { sessions, rows, report })
 }
 
 /// What all files of a log say.
@@ -88,6 +99,7 @@ struct Heard {
     shown: Shown,
     /// What was kept, each with the file that it stands in.
     kept: Vec<(u32, Kept)>,
+    rows: Vec<Row>,
     /// Whether one of them could not be read to its end.
     broken: bool,
 }
@@ -95,12 +107,14 @@ struct Heard {
 fn hear(
     plan: &LogPlan,
     wanted: Wanted<'_>,
+    realms: &mut Met<Realm>,
     report: &mut SourceReport,
     unread: &mut Vec<Unread>,
     progress: &dyn Progress,
 ) -> Result<Heard, NodeError> {
     let mut opened = plan.opened.take();
-    let mut heard = Heard { shown: Shown::of(&plan.gateway), kept: Vec::new(), broken: false };
+    let mut heard =
+        Heard { shown: Shown::of(&plan.gateway), kept: Vec::new(), rows: Vec::new(), broken: false };
     // The templates of a binary log may be in an earlier file of it.
     let mut templates = None;
     for (number, found) in (0u32..).zip(&plan.files) {
@@ -132,6 +146,13 @@ fn hear(
         let names = heard.shown.add(told.shown);
         let kept = told.kept.into_iter().map(|kept| Kept { gateway: names[kept.gateway as usize], ..kept });
         heard.kept.extend(kept.map(|kept| (number, kept)));
+        let mut numbers = Vec::new();
+        realms.translate(&told.realms, &mut numbers);
+        let placed = told.rows.into_iter().filter_map(|row| {
+            let gateway = GatewayIx(names[row.gateway().0 as usize]);
+            row.renamed(gateway, |realm| numbers[realm as usize])?.at(number, row.place().2)
+        });
+        heard.rows.extend(placed);
     }
     Ok(heard)
 }

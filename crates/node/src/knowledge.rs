@@ -3,19 +3,20 @@
 use crate::{
     NodeError, Progress, Skips,
     ingest::{Ingested, ingest},
+    met::Met,
     plan::{self, LogPlan, Sources},
     processes,
 };
-use std::{collections::BTreeSet, error::Error, time::Duration};
+use std::{collections::BTreeSet, error::Error, net::IpAddr, time::Duration};
 use unmasq_decode::Format;
 use unmasq_engine::{Margins, Sieve, SiteMap, settle};
-use unmasq_index::Memory;
+use unmasq_index::{Arena, Block, Memory};
 use unmasq_io::{
     inventory::{self, Inventory},
     source::{ExpandError, ReadError},
 };
 use unmasq_model::{
-    Alert, Gateway, GatewayKind, GatewayName, Question, Realm, Session, Site, SourceName, Span, Trace,
+    Alert, Gateway, GatewayIx, GatewayKind, GatewayName, Question, Realm, Site, SourceName, Span, Trace,
 };
 
 /// What is known, and how it was learned.
@@ -82,14 +83,16 @@ impl Knowledge {
     /// What one alert means.
     #[must_use]
     pub fn trace(&self, alert: &Alert) -> Trace {
-        settle(alert, &self.site, |question| self.memory.answer(question))
+        let room = Arena::new();
+        settle(alert, &self.site, |question| self.memory.answer(question, &room))
     }
 
     /// As [`trace`](Self::trace), for whoever wants to know what is asked.
     pub(crate) fn trace_asking(&self, alert: &Alert, asked: impl Fn(&Question)) {
+        let room = Arena::new();
         settle(alert, &self.site, |question| {
             asked(question);
-            self.memory.answer(question)
+            self.memory.answer(question, &room)
         });
     }
 
@@ -108,12 +111,11 @@ impl Knowledge {
             let rules = outer.dnat.iter().flatten().next().is_some() || !outer.port_plans.is_empty();
             rules && site.gateways.iter().any(|inner| inner.outside_realm == outer.inside_realm)
         };
-        let shared = |session: &Session| {
-            let realm = session.inside_realm.as_ref().unwrap_or(&site.gateway(session.gateway).inside_realm);
-            let inside = session.translation.inside.map(|inside| inside.ip);
-            inside.is_some_and(|ip| !site.owners(realm, ip, Span::ALWAYS).is_empty())
+        let shared = |(realm, ip, gateway): (Option<&Realm>, IpAddr, GatewayIx)| {
+            let realm = realm.unwrap_or(&site.gateway(gateway).inside_realm);
+            !site.owners(realm, ip, Span::ALWAYS).is_empty()
         };
-        site.gateways.iter().any(leads) || self.memory.every_session().any(shared)
+        site.gateways.iter().any(leads) || self.memory.insides().any(shared)
     }
 }
 
@@ -162,13 +164,17 @@ impl Prepared {
         for tenure in &site.tenures {
             memory.insert_tenure(tenure.clone());
         }
+        let (mut rows, mut realms) = (Vec::new(), Met::nobody());
         for plan in &self.plans {
-            let Ingested { sessions, report } = ingest(plan, sieve, cited, &mut site, &mut unread, progress)?;
+            let Ingested { sessions, rows: more, report } =
+                ingest(plan, sieve, cited, &mut realms, &mut site, &mut unread, progress)?;
+            rows.extend(more);
             for session in sessions {
                 memory.insert(session);
             }
             sources.push(report);
         }
+        memory.set_block(Block::of(rows, realms.names().to_vec()));
         processes::read(&self.processes, &mut memory, &mut sources, &mut unread, progress);
         Ok(Knowledge { site: SiteMap::of(site), memory, sources, unread, warnings: self.warnings.clone() })
     }

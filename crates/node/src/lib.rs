@@ -17,6 +17,7 @@ mod lines;
 pub mod lookup;
 mod mask;
 mod messages;
+mod met;
 mod ordered;
 mod plan;
 mod processes;

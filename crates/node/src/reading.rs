@@ -2,8 +2,9 @@
 
 use crate::{
     NodeError, Skips,
+    met::{Met, NameIx},
     ordered::{Ordered, on_every_core},
-    shown::{NameIx, Shown},
+    shown::Shown,
 };
 use std::{
     mem,
@@ -12,9 +13,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use unmasq_decode::{Decoder, Record, Unreadable, cite};
+use unmasq_decode::{Decoder, Fact, Record, Unreadable, cite};
+use unmasq_index::{Row, Written};
 use unmasq_io::source::{Chunk, ChunkPart, Chunks, Input, LINE_LIMIT, ReadError};
-use unmasq_model::GatewayName;
+use unmasq_model::{GatewayIx, GatewayName, LogIx, Realm};
 
 /// What is wanted of records.
 #[derive(Clone, Copy)]
@@ -25,6 +27,8 @@ pub(crate) struct Wanted<'w> {
     pub(crate) keeps: &'w (dyn Fn(&Record) -> bool + Sync),
     /// Whether they are cited.
     pub(crate) cited: bool,
+    /// Whether each by itself makes a session.
+    pub(crate) whole: bool,
 }
 
 /// A record that was kept.
@@ -45,16 +49,28 @@ pub(crate) struct Told {
     pub(crate) blank: u64,
     pub(crate) skips: Skips,
     pub(crate) shown: Shown,
-    /// What was kept, in order of position.
+    /// What was kept, in order of position; …
     pub(crate) kept: Vec<Kept>,
+    /// … and what takes less memory, without its log and file, …
+    pub(crate) rows: Vec<Row>,
+    /// … with the realms that it names.
+    pub(crate) realms: Met<Realm>,
     /// Why it could not be read to its end.
     pub(crate) broken: Option<ReadError>,
 }
 
 impl Told {
     pub(crate) fn nothing(wanted: &Wanted<'_>) -> Self {
-        let shown = Shown::of(wanted.gateway);
-        Self { lines: 0, blank: 0, skips: Skips::default(), shown, kept: Vec::new(), broken: None }
+        Self {
+            lines: 0,
+            blank: 0,
+            skips: Skips::default(),
+            shown: Shown::of(wanted.gateway),
+            kept: Vec::new(),
+            rows: Vec::new(),
+            realms: Met::nobody(),
+            broken: None,
+        }
     }
 }
 
@@ -76,7 +92,7 @@ pub(crate) fn lines(
     let readers = on_every_core(|| {
         let _guard = handed_in.guarded();
         let mut reader = Reader::new(wanted);
-        let mut translated: Vec<NameIx> = Vec::new();
+        let mut numbers = Numbers::default();
         while !failed.load(Ordering::Relaxed) {
             let taken = source.lock().unwrap_or_else(PoisonError::into_inner).take(&mut reader);
             let Some((number, chunk)) = taken else { break };
@@ -84,10 +100,10 @@ pub(crate) fn lines(
                 reader.read(chunk);
             }
             let done = mem::take(&mut reader.done);
-            let names = &reader.shown.names;
             reader.done = handed_in.pass(number, |(told, failure)| {
-                translated.extend(names[translated.len()..].iter().map(|name| told.shown.named(name)));
-                let left = done.hand_in(name, &translated, told);
+                told.shown.gateways.translate(&reader.shown.gateways, &mut numbers.gateways);
+                told.realms.translate(&reader.realms, &mut numbers.realms);
+                let left = done.hand_in(name, &numbers, told);
                 if let Some(line) = left.needs_zone {
                     failed.store(true, Ordering::Relaxed);
                     failure.get_or_insert(NodeError::NeedsZone { file: file.into(), line });
@@ -148,6 +164,7 @@ struct Reader<'w> {
     decoder: Option<Box<dyn Decoder>>,
     turns: Option<u64>,
     shown: Shown,
+    realms: Met<Realm>,
     /// What the last chunk said.
     done: Done,
     buffer: Vec<u8>,
@@ -162,6 +179,7 @@ struct Done {
     blank: u64,
     unreadable: Vec<(u64, Unreadable)>,
     kept: Vec<Kept>,
+    rows: Vec<Row>,
     needs_zone: Option<u64>,
 }
 
@@ -172,6 +190,7 @@ impl<'w> Reader<'w> {
             decoder: None,
             turns: None,
             shown: Shown::of(wanted.gateway),
+            realms: Met::nobody(),
             done: Done::default(),
             buffer: Vec::new(),
             records: Vec::new(),
@@ -226,18 +245,47 @@ impl<'w> Reader<'w> {
         }
         for record in self.records.drain(..) {
             let gateway = self.shown.note(&record);
-            if (self.wanted.keeps)(&record) {
-                let text = if self.wanted.cited { cite(line) } else { Arc::default() };
-                self.done.kept.push(Kept { position: self.done.lines, text, gateway, record });
+            if !(self.wanted.keeps)(&record) {
+                continue;
+            }
+            let row = if self.wanted.whole {
+                row(&record, gateway, self.done.lines, &mut self.realms)
+            } else {
+                None
+            };
+            match row.filter(|_| !self.wanted.cited) {
+                Some(row) => self.done.rows.push(row),
+                None => {
+                    let text = if self.wanted.cited { cite(line) } else { Arc::default() };
+                    self.done.kept.push(Kept { position: self.done.lines, text, gateway, record });
+                }
             }
         }
         self.done.lines += 1;
     }
 }
 
+/// A record in little memory, if that is possible; gateway and realm are the reader's own.
+fn row(record: &Record, gateway: NameIx, line: u64, realms: &mut Met<Realm>) -> Option<Row> {
+    let Fact::Whole { start, end, proven: None } = record.fact else { return None };
+    if record.request.is_some() {
+        return None;
+    }
+    let realm = record.inside_realm.as_ref().map(|realm| realms.number(realm));
+    let written = Written { gateway: GatewayIx(gateway), log: LogIx(0), file: 0, line, realm };
+    Row::of(&record.translation, start, end, &written)
+}
+
+/// What a reader's names are called by those that it hands in to.
+#[derive(Default)]
+struct Numbers {
+    gateways: Vec<NameIx>,
+    realms: Vec<NameIx>,
+}
+
 impl Done {
     /// Adds what a chunk says to what those before it said; gives back what can be used again.
-    fn hand_in(mut self, file: &str, names: &[NameIx], told: &mut Told) -> Self {
+    fn hand_in(mut self, file: &str, numbers: &Numbers, told: &mut Told) -> Self {
         let before = told.lines + told.blank;
         let line = |at: u64| before + at + 1;
         self.needs_zone = None;
@@ -249,9 +297,15 @@ impl Done {
         }
         for mut kept in self.kept.drain(..) {
             kept.position = line(kept.position);
-            kept.gateway = names[kept.gateway as usize];
+            kept.gateway = numbers.gateways[kept.gateway as usize];
             told.kept.push(kept);
         }
+        let placed = self.rows.drain(..).filter_map(|row| {
+            let gateway = GatewayIx(numbers.gateways[row.gateway().0 as usize]);
+            let (_, file, at) = row.place();
+            row.renamed(gateway, |realm| numbers.realms[realm as usize])?.at(file, line(at))
+        });
+        told.rows.extend(placed);
         told.blank += self.blank;
         told.lines += mem::take(&mut self.lines) - mem::take(&mut self.blank);
         self

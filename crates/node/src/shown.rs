@@ -1,6 +1,9 @@
 //! What the records of a log show of the site, whether any of them is kept or not.
 
-use crate::coverage::{Covered, Moments};
+use crate::{
+    coverage::{Covered, Moments},
+    met::{Met, NameIx},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -8,20 +11,14 @@ use std::{
 use unmasq_decode::Record;
 use unmasq_model::GatewayName;
 
-/// A gateway by its place among the names that a reader has met.
-pub(crate) type NameIx = u32;
-
 /// What records show: the same in whatever order they come, and however they are dealt out to several.
 pub(crate) struct Shown {
     /// How many there were.
     pub(crate) records: u64,
     /// When.
     moments: Moments,
-    /// Whose they were, in order of first sight; the log's own gateway is the first.
-    pub(crate) names: Vec<GatewayName>,
-    by_name: BTreeMap<GatewayName, NameIx>,
-    /// Names by where their text lies; each is held, so that no other can come to lie there.
-    met: Vec<Option<(GatewayName, NameIx)>>,
+    /// Whose they were; the log's own gateway is the first.
+    pub(crate) gateways: Met<GatewayName>,
     /// Each gateway's outside addresses, and whether somebody else was behind it.
     outsides: BTreeMap<(NameIx, IpAddr), bool>,
     /// What was just noted, by a few bits of the address: traffic goes through few addresses.
@@ -30,18 +27,15 @@ pub(crate) struct Shown {
 
 /// How many addresses are remembered as just noted.
 const RECENT: usize = 1024;
-/// How many names are remembered by their place.
-const MET: usize = 256;
-
 impl Shown {
     /// For a log of that gateway.
     pub(crate) fn of(gateway: &GatewayName) -> Self {
+        let mut gateways = Met::nobody();
+        gateways.number(gateway);
         Self {
             records: 0,
             moments: Moments::default(),
-            names: vec![gateway.clone()],
-            by_name: BTreeMap::from([(gateway.clone(), 0)]),
-            met: vec![None; MET],
+            gateways,
             outsides: BTreeMap::new(),
             recent: vec![None; RECENT],
         }
@@ -51,7 +45,7 @@ impl Shown {
     pub(crate) fn note(&mut self, record: &Record) -> NameIx {
         self.records += 1;
         self.moments.note(&record.fact);
-        let gateway = record.gateway.as_ref().map_or(0, |name| self.named(name));
+        let gateway = record.gateway.as_ref().map_or(0, |name| self.gateways.number(name));
         let (outside, inside) = (record.translation.outside.ip, record.translation.inside);
         if let Some((outside, inside)) = outside.zip(inside) {
             // A NAT may change a port alone, to avoid a clash; that does not make an inside address shared.
@@ -66,33 +60,10 @@ impl Shown {
         gateway
     }
 
-    /// The place of a name among those that were met.
-    pub(crate) fn named(&mut self, name: &GatewayName) -> NameIx {
-        // Decoders give the same text out again and again.
-        let place = name.address() / 16 % MET;
-        match &self.met[place] {
-            Some((met, gateway)) if met.address() == name.address() => *gateway,
-            _ => {
-                let gateway = self.sought(name);
-                self.met[place] = Some((name.clone(), gateway));
-                gateway
-            }
-        }
-    }
-
-    fn sought(&mut self, name: &GatewayName) -> NameIx {
-        if let Some(&known) = self.by_name.get(name) {
-            return known;
-        }
-        let fresh = NameIx::try_from(self.names.len()).expect("fewer gateways than 2³²");
-        self.names.push(name.clone());
-        self.by_name.insert(name.clone(), fresh);
-        fresh
-    }
-
     /// Takes in what another reader of the same log was shown, and says what its names are here.
     pub(crate) fn add(&mut self, other: Self) -> Vec<NameIx> {
-        let here: Vec<NameIx> = other.names.iter().map(|name| self.named(name)).collect();
+        let mut here = Vec::new();
+        self.gateways.translate(&other.gateways, &mut here);
         self.records += other.records;
         self.moments.add(other.moments);
         for ((name, ip), shared) in other.outsides {

@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{cell::RefCell, collections::BTreeSet, fmt, time::Duration};
 use unmasq_engine::{Margins, Sieve, SiteMap, Wants, settle};
-use unmasq_index::Memory;
+use unmasq_index::{Arena, Memory};
 use unmasq_model::{
     Certainty, End, GatewayKind, Protocol, Question, Reason, Session, Site, Status, Trace,
     trace::{EndTrace, MaskedEnd, Place},
@@ -102,8 +102,8 @@ pub fn check(seed: u64) -> Checked {
 #[must_use]
 pub fn answer_all(known: &Knowledge, world: &World) -> Vec<Trace> {
     let site = SiteMap::of(known.site.clone());
-    let memory = memory(known, |_| true);
-    let answer = |staged: &Staged| settle(&staged.alert, &site, |question| memory.answer(question));
+    let (memory, room) = (memory(known, |_| true), Arena::new());
+    let answer = |staged: &Staged| settle(&staged.alert, &site, |question| memory.answer(question, &room));
     world.alerts.iter().map(answer).collect()
 }
 
@@ -131,13 +131,13 @@ pub fn answer_all_sieved(known: &Knowledge, world: &World) -> Vec<Trace> {
             let reach = Some(session.reach()).filter(|_| !half_told.contains(&session.log()));
             sieve.keeps(&session.translation, session.request.as_deref(), reach)
         };
-        let memory = memory(known, keeps);
+        let (memory, room) = (memory(known, keeps), Arena::new());
         let further = RefCell::new(BTreeSet::new());
         let answer = |question: &Question| {
             if !sieve.covers(question) {
                 further.borrow_mut().insert(question.clone());
             }
-            memory.answer(question)
+            memory.answer(question, &room)
         };
         let traces = world.alerts.iter().map(|staged| settle(&staged.alert, &site, answer)).collect();
         let further = further.into_inner();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use unmasq_engine::{SiteMap, settle};
-use unmasq_index::Memory;
+use unmasq_index::{Arena, Memory};
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Coverage, End, Endpoint, Evidence, Gateway, GatewayIx, GatewayKind,
     Holder, HttpContext, Layer, Log, LogIx, LogTime, Outside, PerEnd, Ports, Protocol, Realm, Request, Role,
@@ -227,7 +227,8 @@ impl World {
             context: Context { http, ..Context::default() },
             ..self.alert_of(src, dest, seconds, Some(End::Src))
         };
-        settle(&alert, &SiteMap::of(self.site.clone()), |question| self.memory.answer(question))
+        let room = Arena::new();
+        settle(&alert, &SiteMap::of(self.site.clone()), |question| self.memory.answer(question, &room))
     }
 
     pub(crate) fn instance(&mut self, realm: &str, ip: &str, id: &str, held: Span) {
@@ -255,7 +256,8 @@ impl World {
         opened_by: Option<End>,
     ) -> Trace {
         let alert = self.alert_of(src, dest, seconds, opened_by);
-        settle(&alert, &SiteMap::of(self.site.clone()), |question| self.memory.answer(question))
+        let room = Arena::new();
+        settle(&alert, &SiteMap::of(self.site.clone()), |question| self.memory.answer(question, &room))
     }
 
     fn alert_of(&self, src: &str, dest: &str, seconds: f64, opened_by: Option<End>) -> Alert {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::Knowledge;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use unmasq_index::Arena;
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Realm, Reason, RequestsQuestion,
     SessionsQuestion, Span, Translation,
@@ -89,10 +90,10 @@ fn flows(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Flow,
         };
         let protocol = asked.protocol.unwrap_or(Protocol::TCP);
         let requests = RequestsQuestion { gateway, protocol, client: asked.remote, during };
-        let memory = &knowledge.memory;
+        let (memory, room) = (&knowledge.memory, Arena::new());
         let carried = memory.requests(&requests).into_iter();
         let carried = carried.filter(|s| s.translation.outside.answers(None, asked.outside.port));
-        for session in memory.sessions(&translations).into_iter().chain(carried) {
+        for session in memory.sessions(&translations, &room).into_iter().chain(carried) {
             let (flow, reach) = (flow(asked, &session.translation), session.reach());
             found.entry(flow).and_modify(|known| *known = known.hull(reach)).or_insert(reach);
         }

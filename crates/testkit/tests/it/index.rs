@@ -1,6 +1,6 @@
 use proptest::prelude::*;
-use unmasq_index::Memory;
-use unmasq_model::{LogTime, Session, SessionsQuestion};
+use unmasq_index::{Arena, Block, Memory, Row, Written};
+use unmasq_model::{Evidence, LogIx, LogTime, Ports, Realm, Role, Session, SessionsQuestion};
 use unmasq_testkit::generate;
 
 /// What the question promises, as a scan over everything.
@@ -37,6 +37,22 @@ fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
         && asked.remote.is_none_or(|remote| t.remote.is_none_or(|told| told.answers(remote)))
 }
 
+const REALMS: [&str; 3] = ["vpc-a", "vpc-b", "default"];
+
+/// A session as a row can hold it, if it can be made one.
+fn whole(session: &Session) -> Option<Session> {
+    let mut whole = Session { proven: None, request: None, ..session.clone() };
+    let ip = whole.translation.outside.ip.filter(std::net::IpAddr::is_ipv4)?;
+    let finite = whole.start.from().is_finite() && whole.end.to().is_finite() && whole.start.to().is_finite();
+    let known =
+        matches!(whole.translation.outside.ports, Ports::One(_)) && whole.translation.protocol.is_some();
+    let v4 = |end: Option<unmasq_model::Endpoint>| end.is_some_and(|end| end.ip.is_ipv4());
+    whole.translation.role = Role::Client;
+    whole.translation.inside_remote = whole.translation.remote;
+    whole.inside_realm = Some(REALMS[usize::from(ip.is_loopback())].into());
+    (finite && known && v4(whole.translation.inside) && v4(whole.translation.remote)).then_some(whole)
+}
+
 proptest! {
     #[test]
     fn the_index_agrees_with_a_scan(sessions in generate::sessions(40), asked in generate::question()) {
@@ -44,7 +60,40 @@ proptest! {
         for session in &sessions {
             memory.insert(session.clone());
         }
-        prop_assert_eq!(memory.sessions(&asked), scan(&sessions, &asked));
+        let room = Arena::new();
+        prop_assert_eq!(memory.sessions(&asked, &room), scan(&sessions, &asked));
+    }
+
+    #[test]
+    fn a_block_agrees_with_a_scan(sessions in generate::sessions(60), asked in generate::question()) {
+        let mut sessions: Vec<Session> = sessions.iter().filter_map(whole).collect();
+        let realms: Vec<Realm> = REALMS.map(Realm::from).to_vec();
+        let rows = sessions.iter().enumerate().map(|(line, session)| {
+            let realm = realms.iter().position(|realm| session.inside_realm.as_ref() == Some(realm));
+            let written = Written {
+                gateway: session.gateway,
+                log: LogIx(0),
+                file: 3,
+                line: line as u64,
+                realm: realm.and_then(|realm| u32::try_from(realm).ok()),
+            };
+            Row::of(&session.translation, session.start, session.end, &written).unwrap()
+        });
+        let rows: Vec<Row> = rows.collect();
+        for (line, session) in sessions.iter_mut().enumerate() {
+            session.evidence = vec![Evidence { log: LogIx(0), file: 3, line: line as u64, record: "".into() }];
+        }
+        // Copies are one session with all evidence.
+        sessions.sort_unstable();
+        sessions.dedup_by(|next, first| {
+            let same = Session { evidence: Vec::new(), ..next.clone() } == Session { evidence: Vec::new(), ..first.clone() };
+            first.evidence.extend(next.evidence.iter().filter(|_| same).cloned());
+            same
+        });
+        let mut memory = Memory::default();
+        memory.set_block(Block::of(rows, realms));
+        let room = Arena::new();
+        prop_assert_eq!(memory.sessions(&asked, &room), scan(&sessions, &asked));
     }
 
     #[test]
@@ -55,6 +104,7 @@ proptest! {
         let (mut there, mut back) = (Memory::default(), Memory::default());
         sessions.iter().for_each(|session| there.insert(session.clone()));
         sessions.iter().rev().for_each(|session| back.insert(session.clone()));
-        prop_assert_eq!(there.sessions(&asked), back.sessions(&asked));
+        let room = Arena::new();
+        prop_assert_eq!(there.sessions(&asked, &room), back.sessions(&asked, &room));
     }
 }

@@ -1,0 +1,201 @@
+//! One session in 64 bytes.
+
+use std::net::{IpAddr, Ipv4Addr};
+use unmasq_model::{
+    Endpoint, GatewayIx, LogIx, LogTime, Outside, Ports, Protocol, Realm, Role, Span, Translation,
+};
+
+/// A session of which one record tells everything, and which is not cited: IPv4, one port each, a client
+/// of ours, a peer that both sides see alike, both edges known, and nothing proven.
+///
+/// Ordered by outside, peer and inside, then by time; copies stand side by side.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Row {
+    /// Address, port and protocol.
+    outside: u64,
+    remote: u64,
+    inside: u64,
+    gateway: u32,
+    log: u16,
+    /// Which of the realms, from 1; 0 is the gateway's own.
+    realm: u16,
+    /// The earliest moment of the start, and how many microseconds later it may have been.
+    start: i64,
+    start_open: u32,
+    /// The latest moment of the end, and how many microseconds earlier it may have been.
+    end_open: u32,
+    end: i64,
+    /// The file of the log, and the line in it.
+    place: u64,
+}
+
+const LINE_BITS: u32 = 48;
+
+/// Where a record is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// The gateway that it is of.
+    pub gateway: GatewayIx,
+    /// Which log.
+    pub log: LogIx,
+    /// Which file of it.
+    pub file: u32,
+    /// Which line of that.
+    pub line: u64,
+    /// The realm that it names, by its place in a list, from 0.
+    pub realm: Option<u32>,
+}
+
+impl Row {
+    /// A row for a session with these facts; `None` if it takes more than a row can hold.
+    #[must_use]
+    pub fn of(translation: &Translation, start: Span, end: Span, written: &Written) -> Option<Self> {
+        let Translation { protocol, role, outside, remote, inside, inside_remote } = *translation;
+        let Outside { ip: Some(IpAddr::V4(outside)), ports: Ports::One(port) } = outside else { return None };
+        if role != Role::Client || inside_remote != remote {
+            return None;
+        }
+        let row = Self {
+            outside: u64::from(protocol?.number()) | key_of_outside(outside, port) << 8,
+            remote: key_of(remote?)?,
+            inside: key_of(inside?)?,
+            gateway: written.gateway.0,
+            log: u16::try_from(written.log.0).ok()?,
+            realm: written.realm.map_or(Some(0), |realm| u16::try_from(realm).ok()?.checked_add(1))?,
+            start: start.from().finite()?.as_unix_us(),
+            start_open: open(start)?,
+            end: end.to().finite()?.as_unix_us(),
+            end_open: open(end)?,
+            place: 0,
+        };
+        row.at(written.file, written.line)
+    }
+
+    /// The same, written elsewhere in its log.
+    #[must_use]
+    pub fn at(self, file: u32, line: u64) -> Option<Self> {
+        let file = u64::from(u16::try_from(file).ok()?);
+        (line >> LINE_BITS == 0).then_some(Self { place: file << LINE_BITS | line, ..self })
+    }
+
+    /// The same, of another gateway and with its realm at another place.
+    #[must_use]
+    pub fn renamed(self, gateway: GatewayIx, realm: impl FnOnce(u32) -> u32) -> Option<Self> {
+        let realm = match self.realm {
+            0 => 0,
+            own => u16::try_from(realm(u32::from(own) - 1)).ok()?.checked_add(1)?,
+        };
+        Some(Self { gateway: gateway.0, realm, ..self })
+    }
+
+    /// The same, in another log.
+    #[must_use]
+    pub fn of_log(self, log: LogIx) -> Option<Self> {
+        Some(Self { log: u16::try_from(log.0).ok()?, ..self })
+    }
+
+    /// Where it is written: the log, the file of it, and the line of that.
+    #[must_use]
+    pub fn place(&self) -> (LogIx, u32, u64) {
+        let file = u32::try_from(self.place >> LINE_BITS).unwrap_or(u32::MAX);
+        (LogIx(self.log.into()), file, self.place & ((1 << LINE_BITS) - 1))
+    }
+
+    /// The gateway that it is of.
+    #[must_use]
+    pub fn gateway(&self) -> GatewayIx {
+        GatewayIx(self.gateway)
+    }
+
+    pub(super) fn outside(&self) -> u64 {
+        self.outside >> 8
+    }
+
+    pub(super) fn peer(&self) -> u32 {
+        mixed(self.remote, port_of(self.outside()))
+    }
+
+    pub(super) fn inside(&self) -> Option<IpAddr> {
+        Some(endpoint(self.inside).ip)
+    }
+
+    pub(super) fn realm<'r>(&self, realms: &'r [Realm]) -> Option<&'r Realm> {
+        realms.get(usize::from(self.realm).checked_sub(1)?)
+    }
+
+    pub(super) fn start(&self) -> Span {
+        span(self.start, self.start + i64::from(self.start_open))
+    }
+
+    pub(super) fn end(&self) -> Span {
+        span(self.end - i64::from(self.end_open), self.end)
+    }
+
+    pub(super) fn reach(&self) -> Span {
+        span(self.start, self.end)
+    }
+
+    /// Whether both tell the same, each at its place.
+    pub(super) fn is_copy_of(&self, other: &Self) -> bool {
+        *self == Self { place: self.place, ..*other }
+    }
+
+    pub(super) fn translation(&self) -> Translation {
+        let outside = endpoint(self.outside() << 1 | 1);
+        let protocol = self.outside.to_le_bytes()[0];
+        let remote = endpoint(self.remote);
+        Translation {
+            protocol: Some(Protocol::from_number(protocol)),
+            role: Role::Client,
+            outside: outside.into(),
+            remote: Some(remote),
+            inside: Some(endpoint(self.inside)),
+            inside_remote: Some(remote),
+        }
+    }
+}
+
+/// The key of an outside: addresses in order, then ports.
+pub(super) fn key_of_outside(ip: Ipv4Addr, port: u16) -> u64 {
+    u64::from(u32::from(ip)) << 16 | u64::from(port)
+}
+
+/// The key of a peer with our port; others may share it.
+pub(super) fn key_of_peer(remote: Endpoint, port: u16) -> Option<u32> {
+    Some(mixed(key_of(remote)?, port))
+}
+
+/// Spreads what it is made of over all bits (a multiplication by a large odd number).
+fn mixed(remote: u64, port: u16) -> u32 {
+    let spread = (remote ^ u64::from(port) << 49).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    u32::try_from(spread >> 32).unwrap_or_default()
+}
+
+/// An IPv4 endpoint: the address, the port, and whether there is one.
+fn key_of(endpoint: Endpoint) -> Option<u64> {
+    let IpAddr::V4(ip) = endpoint.ip else { return None };
+    let port = endpoint.port.unwrap_or_default();
+    Some(key_of_outside(ip, port) << 1 | u64::from(endpoint.port.is_some()))
+}
+
+fn endpoint(key: u64) -> Endpoint {
+    let ip = u32::try_from(key >> 17 & u64::from(u32::MAX)).unwrap_or_default();
+    let port = (key & 1 == 1).then(|| port_of(key >> 1));
+    Endpoint { ip: Ipv4Addr::from(ip).into(), port }
+}
+
+fn port_of(key: u64) -> u16 {
+    u16::try_from(key & u64::from(u16::MAX)).unwrap_or_default()
+}
+
+/// How many microseconds a span lasts, if few.
+fn open(span: Span) -> Option<u32> {
+    let length = span.to().finite()?.as_unix_us().checked_sub(span.from().finite()?.as_unix_us())?;
+    u32::try_from(length).ok()
+}
+
+fn span(from: i64, to: i64) -> Span {
+    // Both were real instants when the row was made.
+    let at = |us| LogTime::from_unix_us(us).unwrap_or(LogTime::BEGINNING);
+    Span::between(at(from), at(to))
+}
