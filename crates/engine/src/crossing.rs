@@ -121,6 +121,9 @@ pub(crate) fn question(site: &SiteMap, leg: &Leg, gateway: GatewayIx, outside: I
 fn translated<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
     let all = stays(site, sessions);
     let there = || all.iter().filter(|stay| stay.touches(leg.at));
+    if sessions.iter().all(|session| site.gateway(session.gateway).logs.len() < 2) {
+        return Shown { stays: there().cloned().collect(), unsure: false };
+    }
     let holders = agree::Holders::of(&all);
     let left: Vec<Stay<'k>> =
         there().filter(|stay| !agree::ruled_out(site, stay, &holders, leg.at)).cloned().collect();
@@ -141,11 +144,18 @@ type Behind<'k> = (Realm, Option<Endpoint>, Option<&'k str>, Option<Endpoint>);
 
 /// Groups stays by what they name behind the gateway.
 pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
+    let realm_of = |session: &Session| match session.translation.inside {
+        Some(_) => inside_realm(site, session),
+        None => leg.realm.clone(),
+    };
+    if let [stay] = found.as_slice() {
+        return vec![candidate(realm_of(stay.records[0]), found)];
+    }
     let mut groups: BTreeMap<Behind<'k>, Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {
         let session = stay.records[0];
         let ended = session.translation.inside.is_none();
-        let realm = if ended { leg.realm.clone() } else { inside_realm(site, session) };
+        let realm = realm_of(session);
         let last = balance::request(&stay).and_then(|request| request.tries.last()).filter(|_| ended);
         let server = last.map(|tried| tried.server.as_deref().unwrap_or_default());
         let inside = session.translation.inside;
@@ -183,12 +193,17 @@ fn candidate<'k>(realm: Realm, stays: Vec<Stay<'k>>) -> Candidate<'k> {
 /// one server over several connections, each perhaps another process's.
 fn common_peer(stays: &[Stay<'_>]) -> Option<Endpoint> {
     let records = stays.iter().flat_map(|stay| &stay.records);
-    let told: BTreeSet<Endpoint> = records.filter_map(|record| record.translation.inside_remote).collect();
-    let ports: BTreeSet<u16> = told.iter().filter_map(|peer| peer.port).collect();
-    let ip = told.first()?.ip;
-    told.iter()
-        .all(|peer| peer.ip == ip)
-        .then(|| Endpoint { ip, port: ports.first().copied().filter(|_| ports.len() == 1) })
+    let mut told = records.filter_map(|record| record.translation.inside_remote);
+    let mut common = told.next()?;
+    let mut ports_differ = false;
+    for peer in told {
+        if peer.ip != common.ip {
+            return None;
+        }
+        ports_differ |= common.port.is_some() && peer.port.is_some() && peer.port != common.port;
+        common.port = common.port.or(peer.port);
+    }
+    Some(Endpoint { port: common.port.filter(|_| !ports_differ), ..common })
 }
 
 impl Candidate<'_> {

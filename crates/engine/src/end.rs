@@ -337,7 +337,7 @@ fn several(blank: MaskedEnd, reached: &[Reached<'_>], contested: Option<Reason>)
         inside: way.place.clone(),
         asset: holder.as_ref().map(Named::asset),
         certainty: holder.as_ref().map_or(way.certainty, |holder| way.certainty.min(holder.certainty)),
-        why: way.why.clone(),
+        why: way.why.to_string().into(),
         hops: way.hops.clone(),
     });
     // Whichever endpoint it was: what all of them belong to is known.

@@ -6,6 +6,7 @@
 //! record of one is which of the other could leave out the right one.
 
 use crate::SiteMap;
+use foldhash::fast::FixedState;
 use std::{collections::HashMap, time::Duration};
 use unmasq_model::{LogIx, LogTime, Realm, Rivals, Session, Span, Translation};
 
@@ -61,8 +62,14 @@ impl Stay<'_> {
 
 /// The stays that the sessions of one gateway show, in order of their start.
 pub(crate) fn stays<'k>(site: &SiteMap, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
-    let rivals = Rivals::of(sessions.iter().copied());
+    // Only what nobody saw begin or end is bounded by others.
+    let half_told = |s: &&Session| s.start.from() == LogTime::BEGINNING || s.end.to() == LogTime::FOREVER;
+    let bounding = if sessions.iter().any(half_told) { sessions } else { &[] };
+    let rivals = Rivals::of(bounding.iter().copied());
     let mut stays: Vec<Stay<'k>> = sessions.iter().map(|session| stay(site, session, &rivals)).collect();
+    if stays.len() < 2 {
+        return stays;
+    }
     stays.sort_by(|a, b| (a.start, a.end, &a.records).cmp(&(b.start, b.end, &b.records)));
     join_windows(site, &stays)
 }
@@ -97,7 +104,8 @@ fn end(session: &Session, rivals: &Rivals<'_>) -> Span {
 /// Joins records of one session that a log writes in several windows.
 fn join_windows<'k>(site: &SiteMap, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
     let mut joined: Vec<Stay<'k>> = Vec::with_capacity(stays.len());
-    let mut latest: HashMap<(Option<LogIx>, Translation, Option<&Realm>), usize> = HashMap::new();
+    let mut latest: HashMap<(Option<LogIx>, Translation, Option<&Realm>), usize, FixedState> =
+        HashMap::default();
     for stay in stays {
         let record = stay.records[0];
         let idle = record.log().and_then(|log| site.log(log).idle_timeout);

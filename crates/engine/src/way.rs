@@ -7,7 +7,7 @@ use crate::{
     crossing::{Candidate, Crossing, Leg, cross, distinct, translators_settled},
     known::Inquiry,
 };
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 use unmasq_model::{
     Certainty, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Span, Try,
     trace::{Held, Hop, Place, Proof, SessionSpan},
@@ -45,7 +45,34 @@ pub(crate) struct Way {
     /// Whether several ports of one place were put together: it was one of them.
     pub(crate) ports_differ: bool,
     /// Why this way remains, for a person.
-    pub(crate) why: Arc<str>,
+    pub(crate) why: Why,
+}
+
+/// Why a way remains; put into words only where several do.
+#[derive(Clone, Debug)]
+pub(crate) enum Why {
+    /// A session from when to when, and where in it the alert lies.
+    Session { start: LogTime, end: LogTime, place: &'static str },
+    /// A rule by this name says so.
+    Rule { path: Arc<str>, of: Endpoint },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule { path, of } => write!(f, "the rule {path} says so of {of}"),
+            Self::Session { start, end, place } => {
+                f.write_str("its session was there ")?;
+                match (start.finite(), end.finite()) {
+                    (Some(start), Some(end)) => write!(f, "from {start} to {end}"),
+                    (Some(start), None) => write!(f, "from {start} on; nobody saw it end"),
+                    (None, Some(end)) => write!(f, "until {end}; nobody saw it begin"),
+                    (None, None) => f.write_str("at some time; nobody saw it begin or end"),
+                }?;
+                write!(f, "; {place}")
+            }
+        }
+    }
 }
 
 /// How a way ends.
@@ -220,7 +247,7 @@ impl Step {
             // A record that is still due would speak louder than the rule.
             settled: translators_settled(site, leg),
             ports_differ: false,
-            why: format!("the rule {} says so of {}", rule.path, leg.ours).into(),
+            why: Why::Rule { path: Arc::clone(rule.path), of: leg.ours },
         };
         Self { way, gateway: rule.gateway }
     }
@@ -377,13 +404,7 @@ fn evidence(site: &SiteMap, candidate: &Candidate<'_>) -> Vec<Proof> {
     proofs
 }
 
-fn why(candidate: &Candidate<'_>, leg: &Leg, start: LogTime, end: LogTime) -> Arc<str> {
-    let span = match (start.finite(), end.finite()) {
-        (Some(start), Some(end)) => format!("from {start} to {end}"),
-        (Some(start), None) => format!("from {start} on; nobody saw it end"),
-        (None, Some(end)) => format!("until {end}; nobody saw it begin"),
-        (None, None) => "at some time; nobody saw it begin or end".to_owned(),
-    };
+fn why(candidate: &Candidate<'_>, leg: &Leg, start: LogTime, end: LogTime) -> Why {
     let inside = Span::new(start, end).is_ok_and(|session| session.contains(leg.at));
     let bridged = candidate.stays.iter().all(|stay| stay.is_gap(leg.at));
     let place = match (bridged, inside) {
@@ -391,5 +412,5 @@ fn why(candidate: &Candidate<'_>, leg: &Leg, start: LogTime, end: LogTime) -> Ar
         (false, true) => "the alert lies within it",
         (false, false) => "the alert lies within the clock bound of it",
     };
-    format!("its session was there {span}; {place}").into()
+    Why::Session { start, end, place }
 }
