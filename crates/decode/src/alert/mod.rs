@@ -17,7 +17,7 @@ mod suricata;
 mod zeek;
 
 pub use detect::detect;
-pub use id::AlertIds;
+pub use id::{AlertIds, Fingerprint};
 pub use map::{FieldMap, NotAFieldMap};
 pub use reader::AlertReader;
 
