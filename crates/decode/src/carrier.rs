@@ -2,7 +2,7 @@
 
 use crate::{
     json::{Object, text_of},
-    splice::{SpliceError, is_ours, splice},
+    splice::{SpliceError, is_ours, splice, splice_into},
 };
 use std::borrow::Cow;
 
@@ -61,20 +61,42 @@ impl Carrier {
     pub fn put(self, line: &[u8], field: &str, trace: &str) -> Result<Vec<u8>, SpliceError> {
         match self {
             Self::Member => splice(line, field, trace),
+            Self::Envelope => {
+                let mut envelope = Vec::with_capacity(line.len() + field.len() + trace.len() + 32);
+                self.put_into(line, field, trace, &mut envelope)?;
+                Ok(envelope)
+            }
+        }
+    }
+
+    /// The same at the end of `out`, for a line that a reader took for an alert: what the reader has seen
+    /// to is not asked again. Of a line that is none it may make anything.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); `out` is then as it was.
+    pub fn put_into(
+        self,
+        line: &[u8],
+        field: &str,
+        trace: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SpliceError> {
+        match self {
+            Self::Member => splice_into(line, field, trace, out),
             Self::Envelope if field == ALERT => Err(SpliceError::Foreign),
             Self::Envelope => {
                 let (mark, body, end) = parts(line);
                 let alert = self.alert_of(body, field);
-                let mut envelope = mark.to_vec();
-                envelope.extend_from_slice(b"{\"alert\":\"");
-                escape(&alert, &mut envelope);
-                envelope.extend_from_slice(b"\",");
-                envelope.extend_from_slice(serde_json::Value::from(field).to_string().as_bytes());
-                envelope.push(b':');
-                envelope.extend_from_slice(trace.as_bytes());
-                envelope.push(b'}');
-                envelope.extend_from_slice(end);
-                Ok(envelope)
+                out.extend_from_slice(mark);
+                out.extend_from_slice(b"{\"alert\":\"");
+                escape(&alert, out);
+                out.extend_from_slice(b"\",");
+                out.extend_from_slice(serde_json::Value::from(field).to_string().as_bytes());
+                out.push(b':');
+                out.extend_from_slice(trace.as_bytes());
+                out.push(b'}');
+                out.extend_from_slice(end);
+                Ok(())
             }
         }
     }

@@ -15,7 +15,7 @@ use std::{borrow::Cow, fmt, ops::Range};
 /// The bytes as text of the same length: what is not UTF-8 becomes question marks, byte for byte, so
 /// that every offset in the text is the same offset in the bytes.
 pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(bytes) {
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(bytes.len());
@@ -134,7 +134,7 @@ pub(crate) fn unescaped(text: &str) -> Option<Cow<'_, str>> {
 
 /// The content of a JSON text; `None` if it has half a surrogate pair, which is no text.
 fn unquoted(written: &str) -> Option<Cow<'_, str>> {
-    if written.contains('\\') {
+    if memchr::memchr(b'\\', written.as_bytes()).is_some() {
         serde_json::from_str(written).ok().map(Cow::Owned)
     } else {
         written.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)

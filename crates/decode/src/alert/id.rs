@@ -3,7 +3,7 @@
 use super::AlertIdentity;
 use crate::splice::strip;
 use sha2::{Digest, Sha256};
-use std::{collections::HashMap, fmt::Write};
+use std::{collections::HashMap, sync::Arc};
 use unmasq_model::AlertId;
 
 /// Names alerts, and remembers how often each identical one came.
@@ -17,7 +17,19 @@ use unmasq_model::AlertId;
 /// Keeps some 40 bytes per alert that had no id of its own.
 #[derive(Clone, Debug, Default)]
 pub struct AlertIds {
-    came: HashMap<[u8; 16], u64>,
+    came: HashMap<[u8; 16], u32>,
+}
+
+/// What an alert's id is made of, but for the how-many-th it is.
+#[derive(Clone, Debug)]
+pub struct Fingerprint(Print);
+
+#[derive(Clone, Debug)]
+enum Print {
+    /// The detector's own id.
+    Own(Arc<str>),
+    /// The hash so far, by which equal alerts are known, and the id of the first of them.
+    Hash { so_far: Sha256, key: [u8; 16], first: [u8; 16] },
 }
 
 impl AlertIds {
@@ -32,8 +44,14 @@ impl AlertIds {
         self.id(&p.0, &p.1, &p.2)
     }
     pub fn id(&mut self, identity: &AlertIdentity, line: &[u8], field: &str) -> AlertId {
+        self.named(Self::fingerprint(identity, line, field))
+    }
+
+    /// The part of [`id`](Self::id) that takes time and depends on no other alert.
+    #[must_use]
+    pub fn fingerprint(identity: &AlertIdentity, line: &[u8], field: &str) -> Fingerprint {
         if let Some(own) = &identity.own_id {
-            return AlertId(own.clone());
+            return Fingerprint(Print::Own(own.clone()));
         }
         let bare = strip(line, field);
         let bare = bare.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bare).trim_ascii();
@@ -42,12 +60,26 @@ impl AlertIds {
         hash.update([0]);
         hash.update(bare);
         hash.update([0]);
-
-        let came = self.came.entry(first_half(hash.clone())).or_insert(0);
-        *came += 1;
-        hash.update(came.to_string());
-        AlertId(hex(first_half(hash)).into())
+        let (key, first) = (first_half(hash.clone()), numbered(&hash, 1));
+        Fingerprint(Print::Hash { so_far: hash, key, first })
     }
+
+    /// The part of [`id`](Self::id) that counts: give it the fingerprints in the order of their alerts.
+    pub fn named(&mut self, fingerprint: Fingerprint) -> AlertId {
+        match fingerprint.0 {
+            Print::Own(own) => AlertId(own),
+            Print::Hash { so_far, key, first } => {
+                let came = self.came.entry(key).or_insert(0);
+                *came = came.saturating_add(1);
+                AlertId(hex(if *came == 1 { first } else { numbered(&so_far, *came) }).into())
+            }
+        }
+    }
+}
+
+/// The id of the how-many-th alert of its kind.
+fn numbered(hash: &Sha256, number: u32) -> [u8; 16] {
+    first_half(hash.clone().chain_update(number.to_string()))
 }
 
 pub type Fingerprint = (AlertIdentity, Vec<u8>, String);
@@ -57,11 +89,8 @@ fn first_half(hash: Sha256) -> [u8; 16] {
 }
 
 fn hex(bytes: [u8; 16]) -> String {
-    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 #[cfg(test)]

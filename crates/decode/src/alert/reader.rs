@@ -15,11 +15,12 @@ pub struct AlertReader {
     hints: Hints,
     /// The header that came last, where the form has one.
     table: zeek::Table,
+    eve: suricata::Eve,
 }
 
 impl AlertReader {
     pub(super) fn new(format: AlertFormat, hints: Hints) -> Self {
-        Self { format, hints, table: zeek::Table::default() }
+        Self { format, hints, table: zeek::Table::default(), eve: suricata::Eve::new() }
     }
 
     /// What one line says, given those before it. No line makes it panic.
@@ -32,20 +33,19 @@ impl AlertReader {
             return Reading::NotAnAlert;
         }
         let text = text_of(line);
-        if self.format == AlertFormat::ZeekTsv {
-            return self.table.read(&text);
-        }
-        let Some(object) = Object::parse(&text) else {
-            return Reading::Unreadable(Unreadable::because("it is not one JSON object"));
+        let object = |read: &dyn Fn(&Object<'_>) -> Reading| match Object::parse(&text) {
+            Some(object) => read(&object),
+            None => Reading::Unreadable(Unreadable::because("it is not one JSON object")),
         };
         match &self.format {
-            AlertFormat::AlibabaNdr => flat::read(&flat::ALIBABA_NDR, &object),
-            AlertFormat::AwsGuardDuty => guardduty::read(&object),
-            AlertFormat::OcsfFinding => ocsf::read(&object),
-            AlertFormat::Snort3Json => snort::read(&object, &self.hints),
-            AlertFormat::SuricataEve => suricata::read(&object),
-            AlertFormat::ZeekJson | AlertFormat::ZeekTsv => zeek::read_json(&object),
-            AlertFormat::Flat(map) => flat::read(map, &object),
+            AlertFormat::AlibabaNdr => object(&|line| flat::read(&flat::ALIBABA_NDR, line)),
+            AlertFormat::AwsGuardDuty => object(&guardduty::read),
+            AlertFormat::OcsfFinding => object(&ocsf::read),
+            AlertFormat::Snort3Json => object(&|line| snort::read(line, &self.hints)),
+            AlertFormat::SuricataEve => self.eve.read(&text),
+            AlertFormat::ZeekJson => object(&zeek::read_json),
+            AlertFormat::ZeekTsv => self.table.read(&text),
+            AlertFormat::Flat(map) => object(&|line| flat::read(map, line)),
         }
     }
 

@@ -31,9 +31,10 @@ use super::{
 use crate::{
     Unreadable,
     field::{self, fault, required},
-    json::Object,
+    interned::Interned,
+    json::{Members, scalar},
 };
-use std::time::Duration;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 use unmasq_model::{AlertClass, Context, End, Endpoint, HttpContext, PerEnd, Protocol, Span};
 
 /// How long after the last packet of a flow a pseudo-packet may fire a rule.
@@ -43,111 +44,221 @@ const PSEUDO_PACKET_LAG: Duration = Duration::from_millis(1_200);
 /// next packet, 1.2 s where the client went away (both in recorded runs).
 const REQUEST_LAG: Duration = Duration::from_millis(1_200);
 
-pub(super) fn read(eve: &Object<'_>) -> Reading {
-    match eve.scalar("event_type").as_deref() {
-        Some("alert") => {}
-        Some(_) => return Reading::NotAnAlert,
-        None => return Reading::Unreadable(fault("event_type", "is missing: it is not EVE")),
-    }
-    let flow = eve.object("flow");
-    let alert = eve.object("alert");
-    let protocol = required("proto", eve.scalar("proto")).and_then(|name| field::protocol("proto", &name));
-    let src = end_of(eve, "src", &protocol);
-    let dest = end_of(eve, "dest", &protocol);
-    let opened_by = match (&src, &dest) {
-        (Ok(src), Ok(dest)) => {
-            let ends = PerEnd { src: *src, dest: *dest };
-            flow.as_ref().and_then(|flow| opener(flow, &protocol, ends)).or_else(|| direction(eve))
-        }
-        _ => None,
-    };
-    Draft {
-        identity: AlertIdentity {
-            own_id: None,
-            sensor: kept(eve.scalar("host")),
-            flow_id: kept(eve.scalar("flow_id")),
-        },
-        realm: None,
-        at: at(eve),
-        request_lag: REQUEST_LAG,
-        protocol,
-        src,
-        dest,
-        opened_by,
-        flow_start: flow.as_ref().and_then(|flow| Some(field::zoned_time(&flow.scalar("start")?)?.from())),
-        class: alert.as_ref().map(class).unwrap_or_default(),
-        context: Context {
-            signature: alert.as_ref().and_then(|alert| kept(alert.scalar("signature"))),
-            http: eve.object("http").map(|http| http_context(eve, &http)),
-            tls_sni: kept(eve.at("tls.sni")),
-            ssh_client: kept(eve.at("ssh.client.software_version")),
-        },
-    }
-    .finish()
+/// Reads EVE's lines.
+///
+/// Each kind of object is written in the same way again and again, so each has its own [`Members`].
+#[derive(Clone, Debug)]
+pub(super) struct Eve {
+    event: Members<{ EVENT.len() }>,
+    flow: Members<{ FLOW.len() }>,
+    alert: Members<{ ALERT.len() }>,
+    http: Members<{ HTTP.len() }>,
+    tls: Members<{ TLS.len() }>,
+    ssh: Members<{ SSH.len() }>,
+    client: Members<{ CLIENT.len() }>,
+    /// Signatures, agents and the like, which come again and again.
+    texts: Interned,
 }
 
-fn at(eve: &Object<'_>) -> Result<Span, Unreadable> {
-    let written = required("timestamp", eve.scalar("timestamp"))?;
+/// The members of an event. A dotted name may be one member, or members within members.
+const EVENT: [&str; 20] = [
+    "event_type",
+    "timestamp",
+    "src_ip",
+    "src_port",
+    "dest_ip",
+    "dest_port",
+    "proto",
+    "flow_id",
+    "host",
+    "pkt_src",
+    "direction",
+    "tx_id",
+    "flow",
+    "alert",
+    "http",
+    "tls",
+    "tls.sni",
+    "ssh",
+    "ssh.client",
+    "ssh.client.software_version",
+];
+const FLOW: [&str; 3] = ["src_ip", "src_port", "start"];
+const ALERT: [&str; 3] = ["signature", "category", "rule"];
+const HTTP: [&str; 7] = ["hostname", "http_method", "url", "http_user_agent", "status", "protocol", "http2"];
+const TLS: [&str; 1] = ["sni"];
+const SSH: [&str; 2] = ["client", "client.software_version"];
+const CLIENT: [&str; 1] = ["software_version"];
+
+/// A text or number, as text.
+type Text<'a> = Option<Cow<'a, str>>;
+
+impl Eve {
+    pub(super) fn new() -> Self {
+        Self {
+            event: Members::new(EVENT),
+            flow: Members::new(FLOW),
+            alert: Members::new(ALERT),
+            http: Members::new(HTTP),
+            tls: Members::new(TLS),
+            ssh: Members::new(SSH),
+            client: Members::new(CLIENT),
+            texts: Interned::default(),
+        }
+    }
+
+    pub(super) fn read(&mut self, line: &str) -> Reading {
+        let Some(event) = self.event.read(line) else {
+            return Reading::Unreadable(Unreadable::because("it is not one JSON object"));
+        };
+        let [
+            event_type,
+            timestamp,
+            src_ip,
+            src_port,
+            dest_ip,
+            dest_port,
+            proto,
+            flow_id,
+            host,
+            pkt_src,
+            direction,
+            tx_id,
+            flow,
+            alert,
+            http,
+            tls,
+            tls_sni,
+            ssh,
+            ssh_client,
+            ssh_version,
+        ] = event;
+        match text(event_type).as_deref() {
+            Some("alert") => {}
+            Some(_) => return Reading::NotAnAlert,
+            None => return Reading::Unreadable(fault("event_type", "is missing: it is not EVE")),
+        }
+        let flow = flow.and_then(|flow| self.flow.read(flow));
+        let alert = alert.and_then(|alert| self.alert.read(alert));
+        let [signature, ..] = alert.unwrap_or_default();
+        let protocol = required("proto", text(proto)).and_then(|name| field::protocol("proto", &name));
+        let src = end(["src_ip", "src_port"], [src_ip, src_port].map(text), &protocol);
+        let dest = end(["dest_ip", "dest_port"], [dest_ip, dest_port].map(text), &protocol);
+        let opened_by = match (&src, &dest) {
+            (Ok(src), Ok(dest)) => {
+                let ends = PerEnd { src: *src, dest: *dest };
+                let opener = flow.and_then(|[ip, port, _]| opener([ip, port].map(text), &protocol, ends));
+                opener.or_else(|| opener_of(text(direction)?.as_ref()))
+            }
+            _ => None,
+        };
+        let http =
+            http.and_then(|http| self.http.read(http)).map(|http| self.http_context(http, text(tx_id)));
+        let ssh_client = self.ssh_client([ssh, ssh_client, ssh_version]);
+        let tls_sni = text(tls_sni).or_else(|| text(self.tls.read(tls?)?[0]));
+        Draft {
+            identity: AlertIdentity {
+                own_id: None,
+                sensor: self.kept(text(host)),
+                flow_id: text(flow_id).map(Arc::from),
+            },
+            realm: None,
+            at: at(text(timestamp), text(pkt_src)),
+            request_lag: REQUEST_LAG,
+            protocol,
+            src,
+            dest,
+            opened_by,
+            flow_start: flow.and_then(|[.., start]| Some(field::zoned_time(&text(start)?)?.from())),
+            class: alert.map(|[_, category, rule]| class(text(rule), text(category))).unwrap_or_default(),
+            context: Context {
+                signature: self.kept(text(signature)),
+                http,
+                tls_sni: self.kept(tls_sni),
+                ssh_client: self.kept(ssh_client),
+            },
+        }
+        .finish()
+    }
+
+    /// `ssh.client.software_version`, whichever of its dots part members.
+    fn ssh_client<'a>(&mut self, [ssh, client, version]: [Option<&'a str>; 3]) -> Text<'a> {
+        let within = |client: &'a str, reader: &mut Members<1>| text(reader.read(client)?[0]);
+        text(version)
+            .or_else(|| {
+                let [client, version] = self.ssh.read(ssh?)?;
+                text(version).or_else(|| within(client?, &mut self.client))
+            })
+            .or_else(|| within(client?, &mut self.client))
+    }
+
+    fn http_context(&mut self, http: [Option<&str>; HTTP.len()], tx_id: Text<'_>) -> HttpContext {
+        let [host, method, url, agent, status, protocol, http2] = http;
+        let names_one = |value: &str| !value.is_empty();
+        let counted = !http2.is_some_and(names_one) && text(protocol).is_none_or(|p| p.starts_with("HTTP/1"));
+        HttpContext {
+            host: self.kept(text(host)),
+            method: self.kept(text(method)),
+            url: kept(text(url)),
+            agent: self.kept(text(agent)),
+            status: text(status).and_then(|status| field::number(&status)),
+            position: tx_id.filter(|_| counted).and_then(|tx| field::number(&tx)),
+        }
+    }
+
+    /// A text that is kept, and comes again.
+    fn kept(&mut self, text: Text<'_>) -> Option<Arc<str>> {
+        text.map(|text| self.texts.get(&text))
+    }
+}
+
+fn text(value: Option<&str>) -> Text<'_> {
+    scalar(value?)
+}
+
+fn at(written: Text<'_>, origin: Text<'_>) -> Result<Span, Unreadable> {
+    let written = required("timestamp", written)?;
     let at =
         field::zoned_time(&written).ok_or_else(|| fault("timestamp", "is not a time with its offset"))?;
-    let real = eve.scalar("pkt_src").is_none_or(|origin| origin == "wire/pcap");
+    let real = origin.is_none_or(|origin| origin == "wire/pcap");
     Ok(if real { at } else { Span::between(at.from().minus(PSEUDO_PACKET_LAG), at.to()) })
 }
 
-fn end_of(
-    object: &Object<'_>,
-    end_name: &str,
-    protocol: &Result<Protocol, Unreadable>,
-) -> Result<Endpoint, Unreadable> {
-    let names = [format!("{end_name}_ip"), format!("{end_name}_port")];
-    let texts = [object.scalar(&names[0]), object.scalar(&names[1])];
-    end([&names[0], &names[1]], texts, protocol)
-}
-
 /// The end that the flow record calls its source; `None` if it could be either or is neither.
-fn opener(flow: &Object<'_>, protocol: &Result<Protocol, Unreadable>, ends: PerEnd<Endpoint>) -> Option<End> {
-    let source = end_of(flow, "src", protocol).ok()?;
+fn opener(
+    source: [Text<'_>; 2],
+    protocol: &Result<Protocol, Unreadable>,
+    ends: PerEnd<Endpoint>,
+) -> Option<End> {
+    let source = end(["src_ip", "src_port"], source, protocol).ok()?;
     let mut same = End::BOTH.into_iter().filter(|&end| ends[end] == source);
     let opener = same.next()?;
     same.next().is_none().then_some(opener)
 }
 
-fn direction(eve: &Object<'_>) -> Option<End> {
-    match eve.scalar("direction")?.as_ref() {
+fn opener_of(direction: &str) -> Option<End> {
+    match direction {
         "to_server" => Some(End::Src),
         "to_client" => Some(End::Dest),
         _ => None,
     }
 }
 
-fn http_context(eve: &Object<'_>, http: &Object<'_>) -> HttpContext {
-    let counted =
-        http.raw("http2").is_none() && http.scalar("protocol").is_none_or(|p| p.starts_with("HTTP/1"));
-    HttpContext {
-        host: kept(http.scalar("hostname")),
-        method: kept(http.scalar("http_method")),
-        url: kept(http.scalar("url")),
-        agent: kept(http.scalar("http_user_agent")),
-        status: http.scalar("status").and_then(|status| field::number(&status)),
-        position: eve.scalar("tx_id").filter(|_| counted).and_then(|tx| field::number(&tx)),
-    }
-}
-
 /// The rule's classification, by its description or by the rule itself.
-fn class(alert: &Object<'_>) -> AlertClass {
-    let rule = alert.scalar("rule").unwrap_or_default();
-    if rule.contains("classtype:sdf;") {
+fn class(rule: Text<'_>, category: Text<'_>) -> AlertClass {
+    if rule.is_some_and(|rule| rule.contains("classtype:sdf;")) {
         return AlertClass::Sensitive;
     }
-    classified(&alert.scalar("category").unwrap_or_default())
+    classified(&category.unwrap_or_default())
 }
 
 /// What a classification of Snort's or Suricata's `classification.config` is about, by its name or its
 /// description (with and without its old misspelling).
 pub(super) fn classified(as_what: &str) -> AlertClass {
-    let as_what = as_what.to_ascii_lowercase();
-    let described = ["sensitive data", "senstive data"].iter().any(|start| as_what.starts_with(start));
-    if described || as_what == "sdf" { AlertClass::Sensitive } else { AlertClass::Attack }
+    let starts =
+        |start: &&str| as_what.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
+    let described = ["sensitive data", "senstive data"].iter().any(starts);
+    if described || as_what.eq_ignore_ascii_case("sdf") { AlertClass::Sensitive } else { AlertClass::Attack }
 }
 
 #[cfg(test)]

@@ -17,64 +17,59 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
     if !(7..=15).contains(&length) {
         return None;
     }
-    // The text as one number, its first character in the lowest byte; what lies beyond it is '0'.
-    let text = match (bytes.first_chunk(), bytes.last_chunk()) {
+    // The text with zero bytes after it, so that four bytes can be looked at wherever an octet begins.
+    let padded = match (bytes.first_chunk(), bytes.last_chunk()) {
         (Some(first), Some(last)) => {
-            let shift = 8 * (length - 8);
-            u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << shift
+            u128::from(u64::from_le_bytes(*first))
+                | u128::from(u64::from_le_bytes(*last)) << (8 * (length - 8))
         }
         _ => bytes.iter().rev().fold(0, |all, byte| all << 8 | u128::from(*byte)),
     };
-    let zeros = ONES * u128::from(b'0');
-    let text = text | zeros << (8 * length);
-
-    let dots = text ^ (ONES * u128::from(b'.'));
-    let dots = !(((dots & !HIGHS) + !HIGHS) | dots) & HIGHS;
-    // A dot differs from a zero in these bits.
-    let digits = text ^ ((dots >> 7) * u128::from(b'.' ^ b'0')) ^ zeros;
-    let is_digits = (((digits & !HIGHS) + ONES * 0x76) | digits) & HIGHS == 0;
-    if !is_digits || dots.count_ones() != 3 {
-        return None;
-    }
-    let mut rest = dots | 1 << (8 * length + 7);
-    let mut start = 0;
+    let mut text = [0; 20];
+    text[..16].copy_from_slice(&padded.to_le_bytes());
     let mut octets = [0; 4];
-    for octet in &mut octets {
-        let end = rest.trailing_zeros() / 8;
-        rest &= rest - 1;
-        // No more than three digits, and no zero before others.
-        let length = end - start;
-        if !(1..=3).contains(&length) {
+    let mut at = 0;
+    for (number, octet) in octets.iter_mut().enumerate() {
+        let (value, digits) = leading_octet(*text.get(at..)?.first_chunk()?)?;
+        *octet = value;
+        at += digits;
+        let is_parted = if number < 3 { text[at] == b'.' } else { at == length };
+        if !is_parted {
             return None;
         }
-        let [hundreds, tens, ones, ..] = ((digits >> (8 * start)) << (8 * (3 - length))).to_le_bytes();
-        let value = u16::from(hundreds) * 100 + u16::from(tens) * 10 + u16::from(ones);
-        let least = [0, 0, 10, 100][length as usize];
-        *octet = u8::try_from(value).ok().filter(|_| value >= least)?;
-        start = end + 1;
+        at += 1;
     }
     let ip = Ipv4Addr::from(octets);
     (!ip.is_unspecified()).then_some(IpAddr::V4(ip))
 }
 
-const ONES: u128 = u128::MAX / 0xff;
-const HIGHS: u128 = ONES << 7;
+/// The number of up to three digits that begins a text of four bytes, and how many digits it has.
+#[inline(always)]
+fn leading_octet(text: [u8; 4]) -> Option<(u8, usize)> {
+    // Digits become their value, all other bytes more than nine; their highest bits then tell.
+    let digits = u32::from_le_bytes(text) ^ 0x3030_3030;
+    let others = (((digits & 0x7f7f_7f7f) + 0x7676_7676) | digits) & 0x8080_8080;
+    let count = others.trailing_zeros() / 8;
+    if !(1..=3).contains(&count) {
+        return None;
+    }
+    let [hundreds, tens, ones, _] = (digits << (8 * (3 - count))).to_le_bytes();
+    let value = u16::from(hundreds) * 100 + u16::from(tens) * 10 + u16::from(ones);
+    // No zero stands before other digits.
+    let least = [0, 0, 10, 100][count as usize & 3];
+    Some((u8::try_from(value).ok().filter(|_| value >= least)?, count as usize))
+}
 
 /// A number of one to eighteen digits; see [`number`](super::number).
 #[inline]
 pub(crate) fn number(text: &str) -> Option<u64> {
-    let bytes = text.as_bytes();
-    if !(1..=18).contains(&bytes.len()) {
+    if !(1..=18).contains(&text.len()) {
         return None;
     }
-    let mut number = 0;
-    let mut others = 0;
-    for byte in bytes {
+    text.bytes().try_fold(0, |number, byte| {
         let digit = byte.wrapping_sub(b'0');
-        others |= u8::from(digit > 9);
-        number = number * 10 + u64::from(digit & 15);
-    }
-    (others == 0).then_some(number)
+        (digit <= 9).then(|| number * 10 + u64::from(digit))
+    })
 }
 
 /// A port; see [`port`](super::port).

@@ -38,7 +38,7 @@ use crate::{
     json::{Members, is_blank, scalar, text_of},
 };
 use jiff::tz::TimeZone;
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, time::Duration};
 use unmasq_model::{Endpoint, Protocol, Role, Span, Translation};
 
 /// The JSON form.
@@ -124,8 +124,7 @@ impl Decoder for JsonDecoder {
         }
         let text = text_of(frame);
         let found = self.members.read(&text).ok_or(Unreadable::because("it is not one JSON object"))?;
-        let values = found.map(|value| value.map(Written::Json));
-        read(&values, self.zone.as_ref(), &mut self.names, out)
+        read::<Json>(&found, self.zone.as_ref(), &mut self.names, out)
     }
 
     fn fork(&self) -> Option<Box<dyn Decoder>> {
@@ -165,10 +164,7 @@ impl Decoder for CsvDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        self.rows.read(&text, |cells| {
-            let values = cells.map(|cell| cell.map(Written::Cell));
-            read(&values, self.zone.as_ref(), &mut self.names, out)
-        })
+        self.rows.read(&text, |cells| read::<Cells>(&cells, self.zone.as_ref(), &mut self.names, out))
     }
 
     fn fork(&self) -> Option<Box<dyn Decoder>> {
@@ -180,47 +176,54 @@ impl Decoder for CsvDecoder {
     }
 }
 
-/// A value as its line writes it.
-#[derive(Clone, Copy)]
-enum Written<'a> {
-    /// With quotes, if it is a text.
-    Json(&'a str),
-    /// As it is.
-    Cell(&'a str),
+/// How a line writes a value.
+trait Form {
+    /// Its text as far as that is digits and the like, which nobody escapes.
+    fn plain(value: &str) -> &str;
+
+    /// Its text, if it has any.
+    fn text(value: &str) -> Option<Cow<'_, str>>;
 }
 
-impl<'a> Written<'a> {
-    /// Its text as far as that is digits and the like, which nobody escapes.
+/// As JSON: between quotes, if it is a text.
+struct Json;
+
+/// As it is.
+struct Cells;
+
+impl Form for Json {
     #[inline]
-    fn plain(self) -> &'a str {
-        match self {
-            Self::Json(value) => {
-                value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value)
-            }
-            Self::Cell(cell) => cell,
-        }
+    fn plain(value: &str) -> &str {
+        value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value)
     }
 
-    /// Its text. An export fills a missing value with what its job was told; a dash is usual.
     #[inline]
-    fn text(self) -> Option<Cow<'a, str>> {
-        let text = match self {
-            Self::Json(value) => scalar(value)?,
-            Self::Cell(cell) => Cow::Borrowed(cell),
-        };
-        (!text.is_empty() && text != "-").then_some(text)
+    fn text(value: &str) -> Option<Cow<'_, str>> {
+        scalar(value)
+    }
+}
+
+impl Form for Cells {
+    #[inline]
+    fn plain(value: &str) -> &str {
+        value
+    }
+
+    #[inline]
+    fn text(value: &str) -> Option<Cow<'_, str>> {
+        (!value.is_empty()).then_some(Cow::Borrowed(value))
     }
 }
 
 /// Appends the record out of its values, however they were written down.
 #[inline]
-fn read(
-    values: &[Option<Written<'_>>; NAMES.len()],
+fn read<F: Form>(
+    values: &[Option<&str>; NAMES.len()],
     zone: Option<&TimeZone>,
     names: &mut Interned,
     out: &mut Vec<Record>,
 ) -> Result<(), Unreadable> {
-    let fields = Fields { values, zone };
+    let fields = Fields::<F> { values, zone, form: PhantomData };
     let protocol = fields.protocol()?;
     let ours = protocol.has_ports() || protocol.is_icmp();
     let outside = fields.endpoint(Field::NatIp, Field::NatPort, ours)?;
@@ -250,29 +253,30 @@ fn read(
 }
 
 /// The fields of one record. Each is read as nearly all are written; what is not is read again, slowly.
-#[derive(Clone, Copy)]
-struct Fields<'f, 'a> {
-    values: &'f [Option<Written<'a>>; NAMES.len()],
+struct Fields<'f, 'a, F> {
+    values: &'f [Option<&'a str>; NAMES.len()],
     zone: Option<&'f TimeZone>,
+    form: PhantomData<F>,
 }
 
-impl<'a> Fields<'_, 'a> {
+impl<'a, F: Form> Fields<'_, 'a, F> {
     #[inline]
-    fn plain<T>(self, field: Field, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
-        read(self.values[field as usize]?.plain())
+    fn plain<T>(&self, field: Field, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+        read(F::plain(self.values[field as usize]?))
     }
 
+    /// An export fills a missing value with what its job was told; a dash is usual.
     #[inline]
-    fn text(self, field: Field) -> Option<Cow<'a, str>> {
-        self.values[field as usize]?.text()
+    fn text(&self, field: Field) -> Option<Cow<'a, str>> {
+        F::text(self.values[field as usize]?).filter(|text| text != "-")
     }
 
-    fn required(self, field: Field) -> Result<Cow<'a, str>, Unreadable> {
+    fn required(&self, field: Field) -> Result<Cow<'a, str>, Unreadable> {
         field::required(NAMES[field as usize], self.text(field))
     }
 
     #[inline]
-    fn protocol(self) -> Result<Protocol, Unreadable> {
+    fn protocol(&self) -> Result<Protocol, Unreadable> {
         let number = |text| plain::number(text)?.try_into().ok();
         if let Some(number) = self.plain(Field::Protocol, number) {
             return Ok(Protocol::from_number(number));
@@ -282,7 +286,7 @@ impl<'a> Fields<'_, 'a> {
     }
 
     #[inline]
-    fn endpoint(self, ip: Field, port: Field, has_port: bool) -> Result<Endpoint, Unreadable> {
+    fn endpoint(&self, ip: Field, port: Field, has_port: bool) -> Result<Endpoint, Unreadable> {
         let ip = match self.plain(ip, plain::address) {
             Some(ip) => ip,
             None => field::address(NAMES[ip as usize], &self.required(ip)?)?,
@@ -296,7 +300,7 @@ impl<'a> Fields<'_, 'a> {
     }
 
     #[inline]
-    fn moment(self, field: Field) -> Result<Span, Unreadable> {
+    fn moment(&self, field: Field) -> Result<Span, Unreadable> {
         match self.plain(field, plain::seconds) {
             Some(second) => Ok(second),
             None => moment(NAMES[field as usize], &self.required(field)?, self.zone),

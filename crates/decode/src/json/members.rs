@@ -127,11 +127,17 @@ struct Part {
     length: usize,
     /// Where the value belongs; beyond the last slot if nobody asks for it.
     slot: usize,
+    /// The first bytes of that, to be compared at one go: bit for bit where `mask` is set.
+    start: [u8; AT_ONCE],
+    mask: [u8; AT_ONCE],
 }
 
 /// A line with more members, or more between its values, is not remembered.
 const PARTS: usize = 256;
 const BETWEEN: usize = 8 * 1024;
+
+/// As much as nearly always stands between two values.
+const AT_ONCE: usize = 32;
 
 impl Shape {
     fn clear(&mut self) {
@@ -144,7 +150,9 @@ impl Shape {
     fn push(&mut self, between: &[u8], slot: usize) -> bool {
         let fits = self.parts.len() < PARTS && self.between.len() + between.len() <= BETWEEN;
         if fits {
-            self.parts.push(Part { length: between.len(), slot });
+            let start = std::array::from_fn(|at| between.get(at).copied().unwrap_or_default());
+            let mask = std::array::from_fn(|at| if at < between.len() { u8::MAX } else { 0 });
+            self.parts.push(Part { length: between.len(), slot, start, mask });
             self.between.extend_from_slice(between);
         }
         fits
@@ -158,15 +166,18 @@ impl Shape {
         }
         let bytes = text.as_bytes();
         let mut found: Found<'a, N> = [None; N];
-        let mut between = &self.between[..];
+        let mut between = 0;
         let mut at = 0;
         for part in &self.parts {
-            let (here, later) = between.split_at(part.length);
-            if !bytes[at..].starts_with(here) {
+            let stands = match bytes.get(at..)?.first_chunk() {
+                Some(here) if part.length <= AT_ONCE => part.is_at(here),
+                _ => bytes[at..].starts_with(&self.between[between..between + part.length]),
+            };
+            if !stands {
                 return None;
             }
-            between = later;
-            at += here.len();
+            between += part.length;
+            at += part.length;
             let end = scan::value_end(bytes, at)?;
             if let Some(found) = found.get_mut(part.slot) {
                 *found = Some(&text[at..end]);
@@ -175,6 +186,14 @@ impl Shape {
         }
         at = scan::space_end(bytes, at);
         (bytes.get(at) == Some(&b'}') && scan::space_end(bytes, at + 1) == bytes.len()).then_some(found)
+    }
+}
+
+impl Part {
+    #[inline]
+    fn is_at(&self, here: &[u8; AT_ONCE]) -> bool {
+        let pairs = self.start.iter().zip(&self.mask).zip(here);
+        pairs.fold(0, |other, ((start, mask), here)| other | ((start ^ here) & mask)) == 0
     }
 }
 

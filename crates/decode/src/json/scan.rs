@@ -14,7 +14,7 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The position after the value that begins at `at`.
-#[inline]
+#[inline(always)]
 pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
     match *bytes.get(at)? {
         b'{' | b'[' => nested_end(bytes, at),
@@ -23,7 +23,7 @@ pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The position of the quote that ends the text whose content begins at `at`.
-#[inline]
+#[inline(always)]
 pub(super) fn quote(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         while let Some(word) = word(bytes, at) {
@@ -79,12 +79,12 @@ pub(super) fn colon_end(bytes: &[u8], at: usize) -> Option<usize> {
     (*bytes.get(at)? == b':').then(|| space_end(bytes, at + 1))
 }
 
-#[inline]
+#[inline(always)]
 fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
     match *bytes.get(at)? {
         b'"' => Some(quote(bytes, at + 1)? + 1),
-        b'-' => number_end(bytes, at + 1),
         b'0'..=b'9' => number_end(bytes, at),
+        b'-' => number_end(bytes, at + 1),
         b't' => word_end(bytes, at, b"true"),
         b'f' => word_end(bytes, at, b"false"),
         b'n' => word_end(bytes, at, b"null"),
@@ -137,10 +137,10 @@ fn nested_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// The position after the number whose first digit is at `at`.
-#[inline]
+#[inline(always)]
 fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
     let whole = some_digits_end(bytes, at)?;
-    if bytes[at] == b'0' && whole > at + 1 {
+    if whole > at + 1 && bytes[at] == b'0' {
         return None;
     }
     match bytes.get(whole) {
@@ -149,6 +149,7 @@ fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+#[cold]
 fn fraction_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     if bytes.get(at) == Some(&b'.') {
         at = some_digits_end(bytes, at + 1)?;
@@ -161,7 +162,7 @@ fn fraction_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// The position after one digit or more.
-#[inline]
+#[inline(always)]
 fn some_digits_end(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(word) = word(bytes, at) {
@@ -183,6 +184,7 @@ fn word_end(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
 }
 
 /// The position after the escape of which `at` is the character that follows the backslash.
+#[cold]
 fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
     match *bytes.get(at)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
