@@ -48,16 +48,6 @@ impl Carrier {
     ///
     /// # Errors
     /// As [`splice`]. In an envelope `field` cannot be `alert`: that is [`SpliceError::Foreign`].
-    pub fn put_into(
-        self,
-        line: &[u8],
-        field: &str,
-        trace: &str,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SpliceError> {
-        out.extend(self.put(line, field, trace)?);
-        Ok(())
-    }
     pub fn put(self, line: &[u8], field: &str, trace: &str) -> Result<Vec<u8>, SpliceError> {
         match self {
             Self::Member => splice(line, field, trace),

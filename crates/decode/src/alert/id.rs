@@ -37,12 +37,6 @@ impl AlertIds {
     ///
     /// Where the alert names no sensor, put the name that its source was given into
     /// [`AlertIdentity::sensor`] first: two sensors may say the very same.
-    pub fn fingerprint(identity: &AlertIdentity, line: &[u8], field: &str) -> Fingerprint {
-        (identity.clone(), line.to_vec(), field.to_owned())
-    }
-    pub fn named(&mut self, p: Fingerprint) -> AlertId {
-        self.id(&p.0, &p.1, &p.2)
-    }
     pub fn id(&mut self, identity: &AlertIdentity, line: &[u8], field: &str) -> AlertId {
         self.named(Self::fingerprint(identity, line, field))
     }
@@ -82,7 +76,6 @@ fn numbered(hash: &Sha256, number: u32) -> [u8; 16] {
     first_half(hash.clone().chain_update(number.to_string()))
 }
 
-pub type Fingerprint = (AlertIdentity, Vec<u8>, String);
 fn first_half(hash: Sha256) -> [u8; 16] {
     let whole: [u8; 32] = hash.finalize().into();
     std::array::from_fn(|at| whole[at])
