@@ -1,14 +1,15 @@
 //! Many whole sessions in little memory: dense rows, sorted, each found by its outside or by its peer.
 //!
-//! Sketch: a row is 64 bytes and has 16 more to be found by. A look-up is a binary search over keys that lie
-//! side by side, and touches only the rows that it finds.
+//! Sketch: a row is 64 bytes and has 18 more to be found by. A look-up touches three places in memory: a
+//! start, the keys that begin there, and the row.
 
+mod finder;
 mod row;
 
 pub use row::{Row, Written};
 
 use crate::answers;
-use row::key_of_peer;
+use finder::Finder;
 use std::net::IpAddr;
 use unmasq_model::{Evidence, Realm, Session, SessionsQuestion};
 
@@ -16,10 +17,10 @@ use unmasq_model::{Evidence, Realm, Session, SessionsQuestion};
 #[derive(Debug, Default)]
 pub struct Block {
     rows: Vec<Row>,
-    /// The outside of each row, in the order of rows.
-    outsides: Vec<u64>,
-    /// A key of each row's peer and outside port, with the row, in order.
-    peers: Vec<(u32, u32)>,
+    /// Rows by the address and port of their outside.
+    by_outside: Finder,
+    /// Rows by their peer and the port of their outside.
+    by_peer: Finder,
     realms: Vec<Realm>,
 }
 
@@ -32,12 +33,9 @@ impl Block {
     pub fn of(mut rows: Vec<Row>, realms: Vec<Realm>) -> Self {
         rows.sort_unstable();
         rows.dedup();
-        let outsides = rows.iter().map(Row::outside).collect();
-        let number = |at: usize| u32::try_from(at).expect("a block has fewer than 2³² rows");
-        let mut peers: Vec<(u32, u32)> =
-            rows.iter().enumerate().map(|(at, row)| (row.peer(), number(at))).collect();
-        peers.sort_unstable();
-        Self { rows, outsides, peers, realms }
+        let by_outside = Finder::of(rows.iter().map(Row::outside_key));
+        let by_peer = Finder::of(rows.iter().map(Row::peer_key));
+        Self { rows, by_outside, by_peer, realms }
     }
 
     /// How many rows there are.
@@ -62,7 +60,8 @@ impl Block {
     pub fn sessions(&self, asked: &SessionsQuestion) -> Vec<Session> {
         let mut found: Vec<Session> = Vec::new();
         let mut last: Option<&Row> = None;
-        for row in self.near(asked) {
+        let sought = row::Sought::by(asked);
+        for row in self.near(asked).filter(|row| sought.may_be(row)) {
             if !row.reach().touches(asked.during) {
                 continue;
             }
@@ -87,26 +86,22 @@ impl Block {
 
     /// The rows that may answer, and not many more.
     fn near(&self, asked: &SessionsQuestion) -> Box<dyn Iterator<Item = &Row> + '_> {
-        let (first, last) = match (asked.outside, asked.remote) {
+        let rows = |number: usize| &self.rows[number];
+        match (asked.outside, asked.remote) {
             ((Some(IpAddr::V4(ip)), Some(port)), _) => {
-                let key = row::key_of_outside(ip, port);
-                (key, key)
+                Box::new(self.by_outside.find(row::key_of_outside(ip, port)).map(rows))
             }
             ((Some(IpAddr::V4(ip)), None), _) => {
-                (row::key_of_outside(ip, 0), row::key_of_outside(ip, u16::MAX))
+                let from = self.rows.partition_point(|row| row.outside_ip() < ip);
+                Box::new(self.rows[from..].iter().take_while(move |row| row.outside_ip() == ip))
             }
-            ((Some(IpAddr::V6(_)), _), _) => return Box::new(std::iter::empty()),
-            ((None, Some(port)), Some(remote)) => {
-                let Some(key) = key_of_peer(remote, port) else { return Box::new(std::iter::empty()) };
-                let from = self.peers.partition_point(|(peer, _)| *peer < key);
-                let same = self.peers[from..].iter().take_while(move |(peer, _)| *peer == key);
-                return Box::new(same.map(|(_, row)| &self.rows[*row as usize]));
-            }
-            ((None, _), _) => return Box::new(self.rows.iter()),
-        };
-        let from = self.outsides.partition_point(|outside| *outside < first);
-        let to = from + self.outsides[from..].partition_point(|outside| *outside <= last);
-        Box::new(self.rows[from..to].iter())
+            ((Some(IpAddr::V6(_)), _), _) => Box::new(std::iter::empty()),
+            ((None, Some(port)), Some(remote)) => match row::key_of_peer(remote, port) {
+                Some(key) => Box::new(self.by_peer.find(key).map(rows)),
+                None => Box::new(std::iter::empty()),
+            },
+            ((None, _), _) => Box::new(self.rows.iter()),
+        }
     }
 }
 

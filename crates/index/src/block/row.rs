@@ -1,8 +1,13 @@
 //! One session in 64 bytes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use foldhash::fast::FixedState;
+use std::{
+    hash::BuildHasher,
+    net::{IpAddr, Ipv4Addr},
+};
 use unmasq_model::{
-    Endpoint, GatewayIx, LogIx, LogTime, Outside, Ports, Protocol, Realm, Role, Span, Translation,
+    Endpoint, GatewayIx, LogIx, LogTime, Outside, Ports, Protocol, Realm, Role, SessionsQuestion, Span,
+    Translation,
 };
 
 /// A session of which one record tells everything, and which is not cited: IPv4, one port each, a client
@@ -56,7 +61,7 @@ impl Row {
             return None;
         }
         let row = Self {
-            outside: u64::from(protocol?.number()) | key_of_outside(outside, port) << 8,
+            outside: u64::from(protocol?.number()) | joined(outside, port) << 8,
             remote: key_of(remote?)?,
             inside: key_of(inside?)?,
             gateway: written.gateway.0,
@@ -107,12 +112,20 @@ impl Row {
         GatewayIx(self.gateway)
     }
 
-    pub(super) fn outside(&self) -> u64 {
+    fn outside(&self) -> u64 {
         self.outside >> 8
     }
 
-    pub(super) fn peer(&self) -> u32 {
-        mixed(self.remote, port_of(self.outside()))
+    pub(super) fn outside_ip(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::try_from(self.outside() >> 16).unwrap_or_default())
+    }
+
+    pub(super) fn outside_key(&self) -> u32 {
+        mixed(self.outside())
+    }
+
+    pub(super) fn peer_key(&self) -> u32 {
+        mixed(self.remote ^ u64::from(port_of(self.outside())) << 48)
     }
 
     pub(super) fn inside(&self) -> Option<IpAddr> {
@@ -155,27 +168,57 @@ impl Row {
     }
 }
 
-/// The key of an outside: addresses in order, then ports.
-pub(super) fn key_of_outside(ip: Ipv4Addr, port: u16) -> u64 {
-    u64::from(u32::from(ip)) << 16 | u64::from(port)
+/// What a row must have to answer a question, as far as that can be told without unfolding it.
+#[derive(Clone, Copy)]
+pub(super) struct Sought {
+    /// The peer, and which bits of it must agree.
+    remote: u64,
+    remote_bits: u64,
+    protocol: Option<u8>,
+}
+
+impl Sought {
+    pub(super) fn by(asked: &SessionsQuestion) -> Self {
+        let whole = asked.remote.filter(|remote| remote.port.is_some()).and_then(key_of);
+        // A row without the peer's port answers for every port, so only a row with one can be ruled out.
+        Self {
+            remote: whole.unwrap_or_default(),
+            remote_bits: if whole.is_some() { u64::MAX } else { 0 },
+            protocol: asked.protocol.map(Protocol::number),
+        }
+    }
+
+    pub(super) fn may_be(&self, row: &Row) -> bool {
+        let peer = (row.remote ^ self.remote) & self.remote_bits == 0 || row.remote & 1 == 0;
+        peer && self.protocol.is_none_or(|protocol| protocol == row.outside.to_le_bytes()[0])
+    }
+}
+
+/// The key of an outside address and port; others may share it.
+pub(super) fn key_of_outside(ip: Ipv4Addr, port: u16) -> u32 {
+    mixed(joined(ip, port))
 }
 
 /// The key of a peer with our port; others may share it.
 pub(super) fn key_of_peer(remote: Endpoint, port: u16) -> Option<u32> {
-    Some(mixed(key_of(remote)?, port))
+    Some(mixed(key_of(remote)? ^ u64::from(port) << 48))
 }
 
-/// Spreads what it is made of over all bits (a multiplication by a large odd number).
-fn mixed(remote: u64, port: u16) -> u32 {
-    let spread = (remote ^ u64::from(port) << 49).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    u32::try_from(spread >> 32).unwrap_or_default()
+fn joined(ip: Ipv4Addr, port: u16) -> u64 {
+    u64::from(u32::from(ip)) << 16 | u64::from(port)
+}
+
+/// Spreads what it is made of evenly over all values.
+fn mixed(key: u64) -> u32 {
+    let hash = FixedState::with_seed(0).hash_one(key);
+    u32::try_from(hash >> 32).unwrap_or_default()
 }
 
 /// An IPv4 endpoint: the address, the port, and whether there is one.
 fn key_of(endpoint: Endpoint) -> Option<u64> {
     let IpAddr::V4(ip) = endpoint.ip else { return None };
     let port = endpoint.port.unwrap_or_default();
-    Some(key_of_outside(ip, port) << 1 | u64::from(endpoint.port.is_some()))
+    Some(joined(ip, port) << 1 | u64::from(endpoint.port.is_some()))
 }
 
 fn endpoint(key: u64) -> Endpoint {

@@ -1,0 +1,68 @@
+//! Places by key: few memory accesses, whatever the number of places.
+
+/// Numbers from 0 by their keys; keys are spread evenly over all their values, and may be shared.
+///
+/// Sketch: nine bytes for each number; finding one touches a start, and its neighbours.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    /// Each key with its number, in order.
+    places: Vec<(u32, u32)>,
+    /// Where the keys begin that share their first bits; one more at the end.
+    starts: Vec<u32>,
+    shift: u32,
+}
+
+/// So many places share a start.
+const SHARING: usize = 4;
+
+impl Finder {
+    /// Of the keys of 0, 1, 2 and so on.
+    ///
+    /// # Panics
+    /// When there are more than 2³².
+    pub(super) fn of(keys: impl Iterator<Item = u32>) -> Self {
+        let number = |at: usize| u32::try_from(at).expect("fewer than 2³² places");
+        let mut places: Vec<(u32, u32)> = keys.enumerate().map(|(at, key)| (key, number(at))).collect();
+        places.shrink_to_fit();
+        places.sort_unstable();
+        let bits = (places.len() / SHARING).next_power_of_two().trailing_zeros().max(1);
+        let shift = u32::BITS - bits;
+        let mut starts = Vec::with_capacity((1 << bits) + 1);
+        for (at, (key, _)) in places.iter().enumerate() {
+            starts.resize((key >> shift) as usize + 1, number(at));
+        }
+        starts.resize((1 << bits) + 1, number(places.len()));
+        // What was skipped begins where the next does: `resize` gave it just that.
+        Self { places, starts, shift }
+    }
+
+    /// The numbers that have this key, in order.
+    pub(super) fn find(&self, key: u32) -> impl Iterator<Item = usize> + '_ {
+        let bucket = (key >> self.shift) as usize;
+        let range = match self.starts.get(bucket..bucket + 2) {
+            Some(&[from, to]) => from as usize..to as usize,
+            _ => 0..0,
+        };
+        let places = self.places[range].iter();
+        places.filter(move |(other, _)| *other == key).map(|(_, number)| *number as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_found_by_its_key() {
+        for length in [0, 1, 3, 4, 17, 1_000] {
+            let key = |number: u32| (number % 700).wrapping_mul(0x9E37_79B9);
+            let finder = Finder::of((0..length).map(key));
+            for sought in 0..800 {
+                let found: Vec<usize> = finder.find(key(sought)).collect();
+                let there = (0..length).filter(|number| key(*number) == key(sought));
+                assert_eq!(found, there.map(|number| number as usize).collect::<Vec<_>>());
+            }
+            assert_eq!(finder.find(u32::MAX).count(), 0);
+        }
+    }
+}
