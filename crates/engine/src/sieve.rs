@@ -254,11 +254,13 @@ impl Wants {
             // It answers for more than one key.
             return outside.ip.is_none_or(|ip| self.addresses.contains(&keys::key_of_ip(ip)));
         };
+        let renamed = || key_of(protocol, None, port, remote);
+        let may_stand_for_public = || !is_public(ip) || inside.is_some_and(|inside| is_public(inside.ip));
+        // Nearly all records end here: what there is nothing of need not be sought.
         self.flows.touch(key_of(protocol, Some(ip), port, remote), reach)
-            || self.hosts.touch(keys::key_of_ip(ip), reach)
-            || self.renamed.touch(key_of(protocol, None, port, remote), reach)
-            || ((!is_public(ip) || inside.is_some_and(|inside| is_public(inside.ip)))
-                && self.renamed_public.touch(key_of(protocol, None, port, remote), reach))
+            || (!self.hosts.is_empty() && self.hosts.touch(keys::key_of_ip(ip), reach))
+            || (!self.renamed.is_empty() && self.renamed.touch(renamed(), reach))
+            || (may_stand_for_public() && self.renamed_public.touch(renamed(), reach))
     }
 
     fn request(&self, translation: &Translation, request: &Request, reach: Span) -> bool {

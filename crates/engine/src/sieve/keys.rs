@@ -65,6 +65,11 @@ impl Keys {
         self.rows.push(Row { key, from, to });
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds what another has.
     pub(super) fn append(&mut self, mut other: Self) {
         self.longest = self.longest.max(other.longest);
         self.rows.append(&mut other.rows);
@@ -95,12 +100,14 @@ impl Keys {
     }
 
     /// Whether the key matters at some moment of `reach`.
+    #[inline]
     pub(super) fn touch(&self, key: u64, reach: Span) -> bool {
-        // A shift by all bits is none.
-        let bit = key.checked_shr(self.shift).unwrap_or_default();
-        if self.first.get(word(bit)).is_none_or(|word| word >> (bit % 64) & 1 == 0) {
-            return false;
-        }
+        let bit = key >> (self.shift & 63);
+        let may_be = self.first.get(word(bit)).is_some_and(|word| word >> (bit % 64) & 1 == 1);
+        may_be && self.touches(key, reach)
+    }
+
+    fn touches(&self, key: u64, reach: Span) -> bool {
         let (from, to) = seconds(reach);
         // What begins earlier than the longest span before `reach` is over by then.
         let earliest = (key, from.saturating_sub(self.longest));

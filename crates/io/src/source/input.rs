@@ -19,7 +19,7 @@ use std::{
 pub const SAMPLE_BYTES: usize = 64 * 1024;
 
 /// How much is asked of the file system at once: large enough that the calls cost nothing.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Counts the bytes that have been read from disk, compressed as they lie there, over any number of inputs.
 ///
