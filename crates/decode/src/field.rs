@@ -132,23 +132,32 @@ impl<'a> Clock<'a> {
 
 /// The number of a month by its English abbreviation, from 1.
 pub(crate) fn month(name: &str) -> Option<i8> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    (1..).zip(MONTHS).find_map(|(number, known)| (known == name).then_some(number))
+    Some(match name {
+        "Jan" => 1,
+        "Feb" => 2,
+        "Mar" => 3,
+        "Apr" => 4,
+        "May" => 5,
+        "Jun" => 6,
+        "Jul" => 7,
+        "Aug" => 8,
+        "Sep" => 9,
+        "Oct" => 10,
+        "Nov" => 11,
+        "Dec" => 12,
+        _ => return None,
+    })
 }
 
 /// An address that names somebody.
 pub(crate) fn address(name: &str, text: &str) -> Result<IpAddr, Unreadable> {
-    text.parse::<IpAddr>()
-        .ok()
-        .map(|ip| ip.to_canonical())
-        .filter(|ip| !ip.is_unspecified())
-        .ok_or_else(|| fault(name, "is not an address of a machine"))
+    let any = || text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified());
+    plain::address(text).or_else(any).ok_or_else(|| fault(name, "is not an address of a machine"))
 }
 
 /// A port, or the ICMP id that stands in its place.
 pub(crate) fn port(name: &str, text: &str) -> Result<u16, Unreadable> {
-    number(text).ok_or_else(|| fault(name, "is not a port"))
+    plain::port(text).or_else(|| number(text)).ok_or_else(|| fault(name, "is not a port"))
 }
 
 /// A number in plain digits; `+7`, which the standard library would read, is not written by logs.

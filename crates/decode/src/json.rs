@@ -134,7 +134,7 @@ pub(crate) fn unescaped(text: &str) -> Option<Cow<'_, str>> {
 
 /// The content of a JSON text; `None` if it has half a surrogate pair, which is no text.
 fn unquoted(written: &str) -> Option<Cow<'_, str>> {
-    if memchr::memchr(b'\\', written.as_bytes()).is_some() {
+    if scan::has_escape(written.as_bytes()) {
         serde_json::from_str(written).ok().map(Cow::Owned)
     } else {
         written.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)

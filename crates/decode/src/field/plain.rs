@@ -133,7 +133,7 @@ mod tests {
         #[test]
         fn what_is_read_is_read_the_same(text in "[0-9]{1,4}(\\.[0-9]{1,3}){2,4}|[0-9]{0,20}|[0-9./:+-]{0,18}|.{0,20}") {
             if let Some(ip) = address(&text) {
-                prop_assert_eq!(Ok(ip), field::address("a", &text));
+                prop_assert_eq!(Some(ip), text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()));
             }
             if let Some(read) = number(&text) {
                 prop_assert_eq!(Some(read), field::number(&text));
@@ -142,7 +142,7 @@ mod tests {
                 prop_assert_eq!(Some(read), field::unix_time(&text, field::UnixUnit::Seconds));
             }
             if let Some(read) = port(&text) {
-                prop_assert_eq!(Ok(read), field::port("p", &text));
+                prop_assert_eq!(Some(read), field::number(&text));
             }
         }
 

@@ -72,6 +72,7 @@ struct Line {
     /// Only for lines of this frontend.
     frontend: Option<Arc<str>>,
     kind: Kind,
+    layer: Layer,
 }
 
 /// What is known of a layout beyond its items.
@@ -104,7 +105,7 @@ impl Haproxy {
         for (text, kind) in
             [(HTTP, Kind::Custom), (TCP, Kind::Connection), (HTTPS, Kind::Custom), (FAILED, Kind::Failed)]
         {
-            lines.push(Line { layout: layout::compile(text)?, frontend: None, kind });
+            lines.push(Line::new(layout::compile(text)?, None, kind));
         }
         Ok(Self { lines, hints: hints.clone() })
     }
@@ -132,7 +133,7 @@ impl Haproxy {
         written: Option<Written<'_>>,
     ) -> Result<Option<Record>, Unreadable> {
         let Some(client) = client(values)? else { return Ok(None) };
-        let layer = line.layer();
+        let layer = line.layer;
         let Edges { start, end } = times::edges(values, layer, written, &self.hints)?;
         let failed = line.kind == Kind::Failed;
         // A handshake that failed is over soon, whenever that was.
@@ -216,29 +217,34 @@ impl Line {
             "tcplog" => (TCP, Kind::Connection),
             _ => return Ok(None),
         };
-        Ok(Some(Self { layout: layout::compile(text)?, frontend: frontend.cloned(), kind }))
+        Ok(Some(Self::new(layout::compile(text)?, frontend.cloned(), kind)))
     }
 
-    /// What its lines are about: whatever tells of a request is about one.
-    fn layer(&self) -> Layer {
-        const OF_REQUESTS: [Item; 9] = [
-            Item::Status,
-            Item::Request,
-            Item::Method,
-            Item::Uri,
-            Item::Path,
-            Item::Query,
-            Item::Host,
-            Item::Agent,
-            Item::RequestDate,
-        ];
-        let is_request = OF_REQUESTS.iter().any(|item| self.layout.has(*item));
-        if is_request { Layer::Request } else { Layer::Connection }
+    fn new(layout: Layout<Item>, frontend: Option<Arc<str>>, kind: Kind) -> Self {
+        let layer = layer(&layout);
+        Self { layout, frontend, kind, layer }
     }
 
     fn agent<'a>(&self, values: &Values<'a>) -> Option<Cow<'a, str>> {
         if self.kind == Kind::Agent { values.first_capture() } else { values.text(Item::Agent) }
     }
+}
+
+/// What lines of a layout are about: whatever tells of a request is about one.
+fn layer(layout: &Layout<Item>) -> Layer {
+    const OF_REQUESTS: [Item; 9] = [
+        Item::Status,
+        Item::Request,
+        Item::Method,
+        Item::Uri,
+        Item::Path,
+        Item::Query,
+        Item::Host,
+        Item::Agent,
+        Item::RequestDate,
+    ];
+    let is_request = OF_REQUESTS.iter().any(|item| layout.has(*item));
+    if is_request { Layer::Request } else { Layer::Connection }
 }
 
 /// The peer; `None` if it came through a socket of the machine itself.

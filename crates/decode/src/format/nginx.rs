@@ -110,7 +110,7 @@ impl Decoder for TextDecoder {
             }
         };
         let (escape, cells) = read.ok_or(Unreadable::because("it is not written by the `log_format`"))?;
-        out.extend(record(&Values::Text(escape, cells))?);
+        out.extend(record(&Values::Text(escape, &cells))?);
         Ok(())
     }
 

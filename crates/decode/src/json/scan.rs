@@ -193,6 +193,17 @@ fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+/// Whether a backslash is among the bytes.
+#[inline]
+pub(super) fn has_escape(bytes: &[u8]) -> bool {
+    let mut words = bytes.chunks_exact(8);
+    let found = words.by_ref().fold(0, |found, eight| {
+        let slashes = word(eight, 0).unwrap_or_default() ^ (ONES * b'\\' as u64);
+        found | (slashes.wrapping_sub(ONES) & !slashes)
+    });
+    found & HIGHS != 0 || words.remainder().contains(&b'\\')
+}
+
 // Eight bytes are looked at as one number. A byte that is found has its highest bit set in the result;
 // above the lowest one found, others may be set that should not be, so only the lowest counts.
 

@@ -1,5 +1,7 @@
 //! What a field of each kind looks like.
 
+use memchr::{memchr, memchr_iter};
+
 /// Which bytes a field may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Shape {
@@ -27,21 +29,33 @@ impl Shape {
     /// How far a field that starts at `start` could reach.
     pub(super) fn run(self, line: &str, start: usize) -> usize {
         let rest = &line.as_bytes()[start..];
-        let while_one = |fits: fn(u8) -> bool| {
-            rest.iter().position(|&byte| !fits(byte)).map_or(line.len(), |length| start + length)
+        let while_one = |fits: &[bool; 256]| {
+            let end = rest.iter().position(|&byte| !fits[usize::from(byte)]);
+            start + end.unwrap_or(rest.len())
         };
         match self {
-            Self::Number => while_one(|b| b.is_ascii_digit() || b"+-.".contains(&b)),
+            Self::Number => while_one(&NUMBER),
             Self::Padded => {
                 let value = start + blanks(rest);
-                line[value..].find(' ').map_or(line.len(), |length| value + length)
+                memchr(b' ', &line.as_bytes()[value..]).map_or(line.len(), |length| value + length)
             }
-            Self::Word => while_one(|b| b.is_ascii_alphanumeric() || b".:-_%~[]/<>".contains(&b)),
-            Self::Clock => while_one(|b| b.is_ascii_alphanumeric() || b"/:.,+- ".contains(&b)),
+            Self::Word => while_one(&WORD),
+            Self::Clock => while_one(&CLOCK),
             Self::List => start + list(rest),
-            Self::Unquoted => while_one(|b| b != b'"'),
+            Self::Unquoted => memchr(b'"', rest).map_or(line.len(), |length| start + length),
             Self::Escaped => start + escaped(rest),
             Self::Free | Self::Captures => line.len(),
+        }
+    }
+
+    /// Whether a field may hold this byte somewhere; `true` where that is not told at a glance.
+    pub(super) fn may_hold(self, byte: u8) -> bool {
+        match self {
+            Self::Number => NUMBER[usize::from(byte)],
+            Self::Word => WORD[usize::from(byte)],
+            Self::Clock => CLOCK[usize::from(byte)],
+            Self::Unquoted => byte != b'"',
+            Self::Padded | Self::List | Self::Escaped | Self::Free | Self::Captures => true,
         }
     }
 
@@ -61,6 +75,26 @@ impl Shape {
         }
     }
 }
+
+/// The bytes that a field of one kind may have: digits, letters if it has those too, and some others.
+const fn table(letters: bool, others: &[u8]) -> [bool; 256] {
+    let mut fits = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        fits[byte as usize] = byte.is_ascii_digit() || (letters && byte.is_ascii_alphabetic());
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        fits[others[at] as usize] = true;
+        at += 1;
+    }
+    fits
+}
+
+const NUMBER: [bool; 256] = table(false, b"+-.");
+const WORD: [bool; 256] = table(true, b".:-_%~[]/<>");
+const CLOCK: [bool; 256] = table(true, b"/:.,+- ");
 
 fn blanks(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| byte == b' ').count()
@@ -96,11 +130,11 @@ fn escaped(rest: &[u8]) -> usize {
 
 /// Where captured headers that start at `start` end: there and then if none were captured, or after the
 /// brace that closes them and the blank that follows it. HAProxy escapes braces within.
-pub(super) fn captures(line: &str, start: usize) -> Vec<usize> {
+pub(super) fn captures(line: &str, start: usize) -> (usize, Option<usize>) {
     let rest = &line[start..];
     let length = rest.strip_prefix('{').and_then(|rest| rest.find('}')).map(|at| at + 2);
     let end = length.map(|length| start + length + usize::from(rest[length..].starts_with(' ')));
-    std::iter::once(start).chain(end).collect()
+    (start, end)
 }
 
 /// Where `text` stands in `line`, from `start` on and beginning no later than `last`.
@@ -112,9 +146,9 @@ pub(super) fn occurrences<'a>(
 ) -> impl Iterator<Item = usize> + 'a {
     let end = line.len().min(last + text.len());
     let within = line.as_bytes().get(start..end).unwrap_or_default();
-    within
-        .windows(text.len())
-        .enumerate()
-        .filter(|(_, window)| *window == text.as_bytes())
-        .map(move |(at, _)| start + at)
+    // A layout's literals are not empty.
+    let first = text.as_bytes().first().copied().unwrap_or_default();
+    memchr_iter(first, within)
+        .filter(|&at| within[at..].starts_with(text.as_bytes()))
+        .map(move |at| start + at)
 }

@@ -1,6 +1,12 @@
 use super::*;
 use proptest::prelude::*;
 
+impl Name for u8 {
+    fn number(self) -> usize {
+        self.into()
+    }
+}
+
 fn text(text: &str) -> Part<u8> {
     Part::Text(text.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     BadLayout,
-    layout::{Layout, Part, Shape},
+    layout::{Layout, Name, Part, Shape},
 };
 
 /// An item that tells something.
@@ -40,6 +40,12 @@ pub(super) enum Item {
     Host,
     Agent,
     Captured,
+}
+
+impl Name for Item {
+    fn number(self) -> usize {
+        self as usize
+    }
 }
 
 /// The items by their short names, with their shapes.

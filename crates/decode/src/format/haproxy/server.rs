@@ -20,7 +20,10 @@ pub(super) fn tries(values: &Values<'_>, names: &Names) -> Result<Vec<Try>, Unre
         return Ok(Vec::new());
     }
     let backend = values.get(Item::Backend)?;
-    let named = || names.servers.get(&(backend?.into(), server?.into())).copied();
+    let named = || match names.servers.is_empty() {
+        true => None,
+        false => names.servers.get(&(backend?.into(), server?.into())).copied(),
+    };
     let last = Try {
         backend: at.or_else(named).or_else(|| server.and_then(access::endpoint)),
         server: server.map(|server| {

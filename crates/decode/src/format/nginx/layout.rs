@@ -3,7 +3,7 @@
 use crate::{
     BadLayout, json,
     json::Object,
-    layout::{Layout, Part, Shape},
+    layout::{Layout, Name, Part, Shape},
 };
 use std::collections::BTreeMap;
 
@@ -35,6 +35,12 @@ pub(super) enum Var {
     UpstreamStatus,
     UpstreamConnectTime,
     UpstreamLocalAddr,
+}
+
+impl Name for Var {
+    fn number(self) -> usize {
+        self as usize
+    }
 }
 
 /// How values are escaped.

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// What one line says.
 pub(super) enum Values<'a> {
     /// A line of text, divided by its layout.
-    Text(Escape, Cells<'a, 'a, Var>),
+    Text(Escape, &'a Cells<'a, 'a, Var>),
     /// A JSON object; members are called as their variables, or as the layout says.
     Json(&'a Object<'a>, &'a Members),
 }

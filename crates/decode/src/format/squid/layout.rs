@@ -2,7 +2,7 @@
 
 use crate::{
     BadLayout,
-    layout::{Layout, Part, Shape},
+    layout::{Layout, Name, Part, Shape},
 };
 
 /// A code that tells something.
@@ -25,6 +25,12 @@ pub(super) enum Code {
     Result,
     Hierarchy,
     Url,
+}
+
+impl Name for Code {
+    fn number(self) -> usize {
+        self as usize
+    }
 }
 
 impl Code {
