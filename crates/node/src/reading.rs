@@ -243,13 +243,13 @@ impl<'w> Reader<'w> {
             Ok(()) => {}
             Err(why) => self.done.unreadable.push((self.done.lines, why)),
         }
-        for record in self.records.drain(..) {
-            let gateway = self.shown.note(&record);
-            if !(self.wanted.keeps)(&record) {
+        for record in &self.records {
+            let gateway = self.shown.note(record);
+            if !(self.wanted.keeps)(record) {
                 continue;
             }
             let row = if self.wanted.whole {
-                row(&record, gateway, self.done.lines, &mut self.realms)
+                row(record, gateway, self.done.lines, &mut self.realms)
             } else {
                 None
             };
@@ -257,10 +257,13 @@ impl<'w> Reader<'w> {
                 Some(row) => self.done.rows.push(row),
                 None => {
                     let text = if self.wanted.cited { cite(line) } else { Arc::default() };
+                    let record = record.clone();
                     self.done.kept.push(Kept { position: self.done.lines, text, gateway, record });
                 }
             }
         }
+        // Nearly all are dropped where they are.
+        self.records.clear();
         self.done.lines += 1;
     }
 }
