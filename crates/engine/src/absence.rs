@@ -74,7 +74,7 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ab
     if leg.opened_by_us == Some(false) && gateways.iter().all(no_rule) {
         return nothing(Reason::EndedAtGateway);
     }
-    let matched = under_another_name(leg, &gateways, inquiry)?;
+    let matched = under_another_name(leg, inquiry, |gateway| gateways.contains(&gateway))?;
     if !matched.is_empty() {
         return Some(Absence::Nothing { reason: Reason::AliasUnknown, matched });
     }
@@ -90,8 +90,8 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ab
 /// Only a full key tells enough for that, and only a record that was there. `None`: ask first.
 pub(crate) fn under_another_name<'k>(
     leg: &Leg,
-    gateways: &[GatewayIx],
     inquiry: &Inquiry<'_, '_, 'k>,
+    of: impl Fn(GatewayIx) -> bool,
 ) -> Option<Vec<Candidate<'k>>> {
     let site = inquiry.site();
     if !leg.protocol.has_ports() || leg.ours.port.is_none() || leg.remote.is_none_or(|r| r.port.is_none()) {
@@ -108,7 +108,7 @@ pub(crate) fn under_another_name<'k>(
     let mut found = Vec::new();
     while let Some(gateway) = sessions.first().map(|session| session.gateway) {
         let others = sessions.split_off(sessions.partition_point(|session| session.gateway == gateway));
-        if gateways.contains(&gateway) {
+        if of(gateway) {
             found.extend(touching(site, leg, &sessions));
         }
         sessions = others;

@@ -119,11 +119,11 @@ pub(crate) fn question(site: &SiteMap, leg: &Leg, gateway: GatewayIx, outside: I
 /// What one gateway translated that `leg` may be about. What only one log's word against another's
 /// leaves is never sure.
 fn translated<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
+    if sessions.iter().all(|session| site.gateway(session.gateway).logs.len() < 2) {
+        return Shown { stays: touching(site, leg, sessions), unsure: false };
+    }
     let all = stays(site, sessions);
     let there = || all.iter().filter(|stay| stay.touches(leg.at));
-    if sessions.iter().all(|session| site.gateway(session.gateway).logs.len() < 2) {
-        return Shown { stays: there().cloned().collect(), unsure: false };
-    }
     let holders = agree::Holders::of(&all);
     let left: Vec<Stay<'k>> =
         there().filter(|stay| !agree::ruled_out(site, stay, &holders, leg.at)).cloned().collect();
@@ -135,7 +135,9 @@ fn translated<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Shown<
 
 /// The stays of one gateway that touch the alert.
 pub(crate) fn touching<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
-    stays(site, sessions).into_iter().filter(|stay| stay.touches(leg.at)).collect()
+    let mut stays = stays(site, sessions);
+    stays.retain(|stay| stay.touches(leg.at));
+    stays
 }
 
 /// What is behind a gateway: an endpoint in its realm, or a server that only has a name; and, if that is

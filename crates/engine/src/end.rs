@@ -97,12 +97,11 @@ fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, '_, 'k>) -> Option<See
 /// shared one that every log knows under another name, or simply not ours.
 fn unmasked<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Seen<'k>> {
     let site = inquiry.site();
-    let connected: Vec<GatewayIx> = site
-        .indexed_gateways()
-        .filter(|(_, gateway)| gateway.outside_realm == leg.realm && !gateway.logs.is_empty())
-        .map(|(ix, _)| ix)
-        .collect();
-    let matched = absence::under_another_name(leg, &connected, inquiry)?;
+    let connected = |gateway: GatewayIx| {
+        let gateway = site.gateway(gateway);
+        gateway.outside_realm == leg.realm && !gateway.logs.is_empty()
+    };
+    let matched = absence::under_another_name(leg, inquiry, connected)?;
     Some(match matched.as_slice() {
         [] => Seen::Unknown,
         all if all
@@ -231,9 +230,20 @@ impl Places<'_> {
 fn behind(
     alert: &Alert,
     blank: MaskedEnd,
-    ways: Vec<Way>,
+    mut ways: Vec<Way>,
     inquiry: &Inquiry<'_, '_, '_>,
 ) -> Option<MaskedEnd> {
+    // Nearly always there is one way, and at most one holder at its end.
+    if let [way] = ways.as_slice() {
+        let holder = match identify(&way.place, alert.at, inquiry)? {
+            Identity::Nobody => Some(None),
+            Identity::One(holder) => Some(Some(holder)),
+            Identity::Several(_) => None,
+        };
+        if let Some(holder) = holder {
+            return single(alert, blank, Reached { way: ways.remove(0), holder }, inquiry);
+        }
+    }
     let mut places = Places::default();
     let mut contested = None;
     let mut waiting = false;

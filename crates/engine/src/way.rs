@@ -149,9 +149,14 @@ fn all_onward<'k>(
     inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
 ) -> Option<Ways<'k>> {
-    let branches: Vec<Option<Vec<Way>>> = steps.map(|step| onward(leg, step, inquiry, trail)).collect();
-    let ways: Option<Vec<Vec<Way>>> = branches.into_iter().collect();
-    Some(Ways::Remain(ways?.into_iter().flatten().collect()))
+    let mut ways = Some(Vec::new());
+    for step in steps {
+        match (onward(leg, step, inquiry, trail), &mut ways) {
+            (Some(further), Some(ways)) => ways.extend(further),
+            _ => ways = None,
+        }
+    }
+    Some(Ways::Remain(ways?))
 }
 
 /// One gateway crossed, before asking what lies further inside.
@@ -265,6 +270,11 @@ fn onward<'k>(
         Stop::Arrived => {}
         Stop::Ended => return Some(vec![at_the_gateway(inquiry.site(), gateway, way)]),
         Stop::Stuck(_) => return Some(vec![way]),
+    }
+    // What is not shared ends the way here, without asking; nearly always that is so.
+    let shared = !inquiry.site().translators(&way.place.realm, way.place.ip, leg.at).is_empty();
+    if !shared && trail.is_empty() && way.place.endpoint() != leg.ours {
+        return Some(vec![way]);
     }
     if trail.contains(&way.place) || (way.place.realm == leg.realm && way.place.endpoint() == leg.ours) {
         return Some(vec![Way { stop: Stop::Stuck(Reason::Loop), ..way }]);

@@ -127,6 +127,9 @@ impl Memory {
     /// Who held an inside address?
     #[must_use]
     pub fn holders(&self, asked: &HoldersQuestion) -> Vec<&Tenure> {
+        if self.tenures.is_empty() {
+            return Vec::new();
+        }
         let rows = self.tenures.get(&(asked.realm.clone(), asked.ip)).into_iter().flatten();
         let mut found: Vec<&Tenure> = rows.filter(|tenure| tenure.held.touches(asked.during)).collect();
         found.sort_by(|a, b| (a.held, &a.holder).cmp(&(b.held, &b.holder)));

@@ -2,8 +2,9 @@
 
 use crate::{Skips, Unread};
 use std::collections::BTreeMap;
+use unmasq_engine::SiteMap;
 use unmasq_model::{
-    Alert, AssetId, Certainty, End, GatewayName, Reason, Site, SourceName, Status, Trace,
+    Alert, AssetId, Certainty, End, GatewayName, Reason, SourceName, Status, Trace,
     trace::{EndTrace, MaskedEnd},
 };
 
@@ -52,7 +53,7 @@ pub struct GatewayCount {
 }
 
 impl Summary {
-    pub(crate) fn count(&mut self, site: &Site, alert: &Alert, trace: &Trace) {
+    pub(crate) fn count(&mut self, site: &SiteMap, alert: &Alert, trace: &Trace) {
         self.alerts += 1;
         self.not_final += u64::from(!trace.is_final);
         *self.status.entry(trace.status).or_default() += 1;
@@ -138,7 +139,7 @@ impl GatewayCount {
 }
 
 /// The gateway that an end was traced through, else those that may own its address.
-fn gateways(site: &Site, alert: &Alert, end: End, masked: &MaskedEnd) -> Vec<GatewayName> {
+fn gateways(site: &SiteMap, alert: &Alert, end: End, masked: &MaskedEnd) -> Vec<GatewayName> {
     if let Some(hop) = masked.hops.first() {
         return vec![hop.gateway.clone()];
     }

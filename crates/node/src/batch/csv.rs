@@ -1,10 +1,10 @@
 //! Traces as a table (RFC 4180): a row for each shared address of an alert, one for an alert without any.
 
-use std::{fmt::Display, io::Write};
+use std::{fmt::Display, io::Write, net::IpAddr};
 use unmasq_decode::alert::AlertIdentity;
 use unmasq_model::{
     Status, Trace,
-    trace::{EndTrace, MaskedEnd, ProcessStatus},
+    trace::{EndTrace, MaskedEnd, Place, ProcessStatus},
 };
 
 /// Writes rows.
@@ -42,15 +42,13 @@ impl Table {
         let named = end.inside.as_ref().filter(|_| end.status == Status::Traced);
         let process = end.process.as_ref().filter(|process| process.status == ProcessStatus::Named);
         self.cell(flow)
-            .optional(named.map(|inside| inside.ip))
-            .optional(named.and_then(|inside| inside.port))
+            .place(named)
             .shown(end.status)
             .optional(end.reason)
             .optional(end.certainty)
             .shown(trace.is_final)
             .cell(name)
-            .optional(end.outside.as_ref().map(|outside| outside.ip))
-            .optional(end.outside.as_ref().and_then(|outside| outside.port))
+            .place(end.outside.as_ref())
             .cell(named.map_or("", |inside| inside.realm.as_str()))
             .cell(end.hops.first().map_or("", |hop| hop.gateway.as_str()))
             .cell(end.asset.as_ref().map_or("", |asset| asset.id.as_str()))
@@ -80,6 +78,26 @@ impl Table {
         // Writing to a String cannot fail.
         let _ = write!(self.cells, "{shown},");
         self
+    }
+
+    /// The address and the port of a place, each in a cell.
+    fn place(&mut self, place: Option<&Place>) -> &mut Self {
+        let mut number = itoa::Buffer::new();
+        match place.map(|place| place.ip) {
+            Some(IpAddr::V4(ip)) => {
+                for (octet, end) in ip.octets().into_iter().zip(['.', '.', '.', ',']) {
+                    self.cells.push_str(number.format(octet));
+                    self.cells.push(end);
+                }
+            }
+            ip => {
+                self.optional(ip);
+            }
+        }
+        if let Some(port) = place.and_then(|place| place.port) {
+            self.cells.push_str(number.format(port));
+        }
+        self.empty(1)
     }
 
     fn optional(&mut self, shown: Option<impl Display>) -> &mut Self {
