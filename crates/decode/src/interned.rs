@@ -45,6 +45,11 @@ impl Interned {
         }
     }
 
+    /// A text that means what it says.
+    pub(crate) fn text(&mut self, text: &str) -> Arc<str> {
+        self.get(text, |text| Some(Cow::Borrowed(text))).unwrap_or_else(|| text.into())
+    }
+
     fn replace(&mut self, place: usize, written: &str, means: Option<Cow<'_, str>>) -> Option<Arc<str>> {
         let means: Option<Arc<str>> = means.map(Arc::from);
         if written.len() <= LONGEST {

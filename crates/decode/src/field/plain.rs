@@ -28,12 +28,13 @@ pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
         let (value, digits) = leading_octet([a, b, c, d])?;
         *octet = value;
         read += digits + 1;
+        rest >>= 8 * digits;
         // A dot, or behind the last octet nothing.
-        let [parting, ..] = (rest >> (8 * digits)).to_le_bytes();
+        let [parting, ..] = rest.to_le_bytes();
         if parting != if read > length { 0 } else { b'.' } {
             return None;
         }
-        rest >>= 8 * (digits + 1);
+        rest >>= 8;
     }
     if read != length + 1 {
         return None;
