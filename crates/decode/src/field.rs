@@ -152,12 +152,12 @@ pub(crate) fn month(name: &str) -> Option<i8> {
 /// An address that names somebody.
 pub(crate) fn address(name: &str, text: &str) -> Result<IpAddr, Unreadable> {
     let any = || text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified());
-    plain::address(text).or_else(any).ok_or_else(|| fault(name, "is not an address of a machine"))
+    plain::address(text.as_bytes()).or_else(any).ok_or_else(|| fault(name, "is not an address of a machine"))
 }
 
 /// A port, or the ICMP id that stands in its place.
 pub(crate) fn port(name: &str, text: &str) -> Result<u16, Unreadable> {
-    plain::port(text).or_else(|| number(text)).ok_or_else(|| fault(name, "is not a port"))
+    plain::port(text.as_bytes()).or_else(|| number(text)).ok_or_else(|| fault(name, "is not a port"))
 }
 
 /// A number in plain digits; `+7`, which the standard library would read, is not written by logs.

@@ -1,15 +1,22 @@
 //! Names that come again in line after line.
 
 use crate::json::digest;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Gives the same `Arc` for the same name, as long as not too many others come between.
 ///
-/// Each name has one place, which it loses to the next one that has the same: there is nothing to
-/// search and nothing that grows.
+/// It is asked with the name as its line writes it, quotes and escapes and all, so that a name that came
+/// before is not read again. Each has one place, which it loses to the next one that has the same: there
+/// is nothing to search and nothing that grows.
 #[derive(Clone, Debug)]
 pub(crate) struct Interned {
-    names: Box<[Option<Arc<str>>]>,
+    names: Box<[Option<Known>]>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    written: Box<str>,
+    means: Option<Arc<str>>,
 }
 
 const PLACES: usize = 256;
@@ -24,22 +31,31 @@ impl Default for Interned {
 }
 
 impl Interned {
-    /// The name as something to keep.
+    /// What `written` means by `read`, to be kept; always ask with the same `read`.
     #[inline]
-    pub(crate) fn get(&mut self, name: &str) -> Arc<str> {
-        let place = usize::from(digest(name.as_bytes()));
+    pub(crate) fn get<'a>(
+        &mut self,
+        written: &'a str,
+        read: impl FnOnce(&'a str) -> Option<Cow<'a, str>>,
+    ) -> Option<Arc<str>> {
+        let place = usize::from(digest(written.as_bytes()));
         match &self.names[place] {
-            Some(known) if **known == *name => Arc::clone(known),
-            _ => self.replace(place, name),
+            Some(known) if *known.written == *written => known.means.clone(),
+            _ => self.replace(place, written, read(written)),
         }
     }
 
-    fn replace(&mut self, place: usize, name: &str) -> Arc<str> {
-        let new: Arc<str> = name.into();
-        if name.len() <= LONGEST {
-            self.names[place] = Some(Arc::clone(&new));
+    /// A text that means what it says.
+    pub(crate) fn text(&mut self, text: &str) -> Arc<str> {
+        self.get(text, |text| Some(Cow::Borrowed(text))).unwrap_or_else(|| text.into())
+    }
+
+    fn replace(&mut self, place: usize, written: &str, means: Option<Cow<'_, str>>) -> Option<Arc<str>> {
+        let means: Option<Arc<str>> = means.map(Arc::from);
+        if written.len() <= LONGEST {
+            self.names[place] = Some(Known { written: written.into(), means: means.clone() });
         }
-        new
+        means
     }
 }
 
@@ -47,15 +63,20 @@ impl Interned {
 mod tests {
     use super::*;
 
+    fn plain(written: &str) -> Option<Cow<'_, str>> {
+        (written != "-").then_some(Cow::Borrowed(written))
+    }
+
     #[test]
     fn a_name_that_comes_again_is_the_same() {
         let mut names = Interned::default();
-        let first = names.get("ngw-1");
-        assert!(Arc::ptr_eq(&first, &names.get("ngw-1")));
+        let first = names.get("ngw-1", plain).unwrap();
+        assert!(Arc::ptr_eq(&first, &names.get("ngw-1", |_| None).unwrap()));
         for name in ["", "a", "ngw-2", "äöü", &"x".repeat(1_000)] {
-            assert_eq!(&*names.get(name), name);
-            assert_eq!(&*names.get(name), name);
+            assert_eq!(names.get(name, plain).as_deref(), Some(name));
+            assert_eq!(names.get(name, plain).as_deref(), Some(name));
         }
+        assert_eq!((names.get("-", plain), names.get("-", plain)), (None, None));
     }
 
     #[test]
@@ -63,7 +84,7 @@ mod tests {
         let mut names = Interned::default();
         for number in (0..3_000).chain(0..3_000) {
             let name = format!("vpc-{number}");
-            assert_eq!(*names.get(&name), *name);
+            assert_eq!(names.get(&name, plain).as_deref(), Some(&*name));
         }
     }
 }

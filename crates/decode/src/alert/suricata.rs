@@ -159,7 +159,7 @@ impl Eve {
         Draft {
             identity: AlertIdentity {
                 own_id: None,
-                sensor: self.kept(text(host)),
+                sensor: self.kept(host),
                 flow_id: text(flow_id).map(Arc::from),
             },
             realm: None,
@@ -172,10 +172,10 @@ impl Eve {
             flow_start: flow.and_then(|[.., start]| Some(field::zoned_time(&text(start)?)?.from())),
             class: alert.map(|[_, category, rule]| class(text(rule), text(category))).unwrap_or_default(),
             context: Context {
-                signature: self.kept(text(signature)),
+                signature: self.kept(signature),
                 http,
-                tls_sni: self.kept(tls_sni),
-                ssh_client: self.kept(ssh_client),
+                tls_sni: kept(tls_sni),
+                ssh_client: kept(ssh_client),
             },
         }
         .finish()
@@ -197,18 +197,18 @@ impl Eve {
         let names_one = |value: &str| !value.is_empty();
         let counted = !http2.is_some_and(names_one) && text(protocol).is_none_or(|p| p.starts_with("HTTP/1"));
         HttpContext {
-            host: self.kept(text(host)),
-            method: self.kept(text(method)),
+            host: self.kept(host),
+            method: self.kept(method),
             url: kept(text(url)),
-            agent: self.kept(text(agent)),
+            agent: self.kept(agent),
             status: text(status).and_then(|status| field::number(&status)),
             position: tx_id.filter(|_| counted).and_then(|tx| field::number(&tx)),
         }
     }
 
     /// A text that is kept, and comes again.
-    fn kept(&mut self, text: Text<'_>) -> Option<Arc<str>> {
-        text.map(|text| self.texts.get(&text))
+    fn kept(&mut self, value: Option<&str>) -> Option<Arc<str>> {
+        self.texts.get(value?, scalar)
     }
 }
 

@@ -34,17 +34,19 @@ mod fields;
 
 use super::{
     Definition, FormatTraits,
-    carried::{Carried, answered, began, decode_line, is_method, lasted, some_text},
+    carried::{Carried, answered, began, decode_line, is_method, lasted},
     rows::{Needed, Rows},
 };
 use crate::{
     Decoder, Record, Unreadable,
     field::{self, UnixUnit, address, fault},
+    interned::Interned,
     json::{Members, scalar},
 };
 use fields::{check_types, misfit, names_client, tries};
+use memchr::memchr;
 use std::{borrow::Cow, sync::Arc, time::Duration};
-use unmasq_model::{Endpoint, GatewayName, Layer, Outside, Ports, Realm, Request, Span, Try};
+use unmasq_model::{Endpoint, Layer, Outside, Ports, Request, Span, Try};
 
 /// ALB.
 pub(super) const ALB: Definition = Definition {
@@ -191,17 +193,24 @@ struct Balancer {
     product: Product,
     members: Members<{ NAMES.len() }>,
     rows: Rows<{ NAMES.len() }>,
+    /// Names and agents, which come again and again.
+    texts: Interned,
 }
 
 impl Balancer {
     fn new(product: Product, needed: &'static [Needed]) -> Self {
-        Self { product, members: Members::new(NAMES), rows: Rows::new(needed, NAMES) }
+        Self {
+            product,
+            members: Members::new(NAMES),
+            rows: Rows::new(needed, NAMES),
+            texts: Interned::default(),
+        }
     }
 }
 
 impl Decoder for Balancer {
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
-        let Self { product, members, rows } = self;
+        let Self { product, members, rows, texts } = self;
         decode_line(frame, out, |line| {
             if is_json(line) {
                 let found = members.read(line).ok_or(Unreadable::because("it is not one JSON object"))?;
@@ -209,11 +218,11 @@ impl Decoder for Balancer {
                     "null" | "\"\"" => Some(Cow::Borrowed("")),
                     value => scalar(value),
                 };
-                return carried(&field, *product).map(Some);
+                return carried(&field, *product, texts).map(Some);
             }
             let mut read = None;
             rows.read(line, |cells| {
-                read = Some(carried(&|field| cells[field as usize].map(Cow::Borrowed), *product)?);
+                read = Some(carried(&|field| cells[field as usize].map(Cow::Borrowed), *product, texts)?);
                 Ok(())
             })?;
             Ok(read)
@@ -235,7 +244,11 @@ fn is_json(line: &str) -> bool {
 }
 
 /// One record out of its fields, however they were written down.
-fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unreadable> {
+fn carried<'a>(
+    fields: Fields<'_, 'a>,
+    product: Product,
+    texts: &mut Interned,
+) -> Result<Carried, Unreadable> {
     let optional = |field: Field| -> Option<Cow<'a, str>> {
         fields(field).filter(|text| !text.is_empty() && text != "-")
     };
@@ -263,11 +276,11 @@ fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unre
     let mut request = Request::new(Layer::Request);
     request.status =
         answered("status", &written(Field::Status)?).map_err(|_| misfit(Field::Status, "a status"))?;
-    request.host = host(fields, &tries);
+    request.host = host(fields, &tries, texts);
     request.method =
         optional(Field::RequestMethod).filter(|text| is_method(text)).map(|text| Arc::from(&*text));
-    request.path = fields(Field::RequestUri).and_then(|text| as_sent(&text));
-    request.agent = fields(Field::HttpUserAgent).and_then(|text| as_sent(&text));
+    request.path = fields(Field::RequestUri).filter(|text| is_as_sent(text)).map(|text| Arc::from(&*text));
+    request.agent = fields(Field::HttpUserAgent).and_then(|text| as_sent(&text, texts));
     request.body_bytes = optional(Field::BodyBytesSent).and_then(|text| field::number(&text));
 
     let port = |field: Field| optional(field).map(|text| crate::field::port(field.name(), &text)).transpose();
@@ -279,8 +292,8 @@ fn carried<'a>(fields: Fields<'_, 'a>, product: Product) -> Result<Carried, Unre
     request.tries = tries;
     let vip = optional(Field::VipAddr).map(|text| address("vip_addr", &text)).transpose()?;
     Ok(Carried {
-        gateway: Some(GatewayName::from(&*gateway)),
-        inside_realm: optional(Field::VpcId).map(|id| Realm::from(&*id)),
+        gateway: Some(texts.text(&gateway).into()),
+        inside_realm: optional(Field::VpcId).map(|id| texts.text(&id).into()),
         outside: Outside { ip: vip, ports: port(Field::SlbVport)?.map_or(Ports::Any, Ports::One) },
         client: Some(Endpoint::new(client_ip, port(Field::ClientPort)?)),
         request,
@@ -301,20 +314,25 @@ fn end(optional: Fields<'_, '_>) -> Result<Span, Unreadable> {
 }
 
 /// The Host header; where only `host` is logged, that, unless it is what stands in for a missing header.
-fn host(fields: Fields<'_, '_>, tries: &[Try]) -> Option<Arc<str>> {
+fn host(fields: Fields<'_, '_>, tries: &[Try], texts: &mut Interned) -> Option<Arc<str>> {
     if let Some(header) = fields(Field::HttpHost) {
-        return as_sent(&header);
+        return as_sent(&header, texts);
     }
     let host = fields(Field::Host)?;
     let stands_in =
         |tried: &Try| tried.backend.is_some_and(|at| *host == at.to_string() || *host == at.ip.to_string());
-    if tries.iter().any(stands_in) { None } else { as_sent(&host) }
+    if tries.iter().any(stands_in) { None } else { as_sent(&host, texts) }
 }
 
 /// A text as the client sent it. Whether `\x22` is an escape of the log's own is not documented: what may
 /// have been escaped is better unknown than wrong.
-fn as_sent(text: &str) -> Option<Arc<str>> {
-    if text.contains("\\x") { None } else { some_text(text) }
+fn is_as_sent(text: &str) -> bool {
+    let may_be_escaped = || memchr(b'\\', text.as_bytes()).is_some() && text.contains("\\x");
+    !text.is_empty() && text != "-" && !may_be_escaped()
+}
+
+fn as_sent(text: &str, texts: &mut Interned) -> Option<Arc<str>> {
+    is_as_sent(text).then(|| texts.text(text))
 }
 
 #[cfg(test)]

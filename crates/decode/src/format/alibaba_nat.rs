@@ -39,7 +39,7 @@ use crate::{
 };
 use jiff::tz::TimeZone;
 use std::{borrow::Cow, marker::PhantomData, time::Duration};
-use unmasq_model::{Endpoint, Protocol, Role, Span, Translation};
+use unmasq_model::{Endpoint, GatewayName, Protocol, Realm, Role, Span, Translation};
 
 /// The JSON form.
 pub(super) const JSON: Definition = Definition {
@@ -179,7 +179,7 @@ impl Decoder for CsvDecoder {
 /// How a line writes a value.
 trait Form {
     /// Its text as far as that is digits and the like, which nobody escapes.
-    fn plain(value: &str) -> &str;
+    fn plain(value: &str) -> &[u8];
 
     /// Its text, if it has any.
     fn text(value: &str) -> Option<Cow<'_, str>>;
@@ -193,8 +193,11 @@ struct Cells;
 
 impl Form for Json {
     #[inline]
-    fn plain(value: &str) -> &str {
-        value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value)
+    fn plain(value: &str) -> &[u8] {
+        match value.as_bytes() {
+            [b'"', text @ .., b'"'] => text,
+            number => number,
+        }
     }
 
     #[inline]
@@ -205,8 +208,8 @@ impl Form for Json {
 
 impl Form for Cells {
     #[inline]
-    fn plain(value: &str) -> &str {
-        value
+    fn plain(value: &str) -> &[u8] {
+        value.as_bytes()
     }
 
     #[inline]
@@ -234,10 +237,11 @@ fn read<F: Form>(
     // An end that is written more coarsely than its start may mean a moment before it; it does not.
     let end = Span::new(end.from().max(start.from()), end.to())
         .map_err(|_| fault("end_time", "is before `start_time`"))?;
-    let gateway = fields.text(Field::Instance).or_else(|| fields.text(Field::Intstance));
+    let mut name = |field| names.get(values[field as usize]?, some_text::<F>);
+    let gateway = name(Field::Instance).or_else(|| name(Field::Intstance));
     out.push(Record {
-        gateway: gateway.map(|name| names.get(&name).into()),
-        inside_realm: fields.text(Field::VpcId).map(|name| names.get(&name).into()),
+        gateway: gateway.map(GatewayName::from),
+        inside_realm: name(Field::VpcId).map(Realm::from),
         translation: Translation {
             protocol: Some(protocol),
             role: Role::Client,
@@ -252,6 +256,11 @@ fn read<F: Form>(
     Ok(())
 }
 
+/// A value's text. An export fills a missing value with what its job was told; a dash is usual.
+fn some_text<F: Form>(value: &str) -> Option<Cow<'_, str>> {
+    F::text(value).filter(|text| text != "-")
+}
+
 /// The fields of one record. Each is read as nearly all are written; what is not is read again, slowly.
 struct Fields<'f, 'a, F> {
     values: &'f [Option<&'a str>; NAMES.len()],
@@ -261,14 +270,12 @@ struct Fields<'f, 'a, F> {
 
 impl<'a, F: Form> Fields<'_, 'a, F> {
     #[inline]
-    fn plain<T>(&self, field: Field, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+    fn plain<T>(&self, field: Field, read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<T> {
         read(F::plain(self.values[field as usize]?))
     }
 
-    /// An export fills a missing value with what its job was told; a dash is usual.
-    #[inline]
     fn text(&self, field: Field) -> Option<Cow<'a, str>> {
-        F::text(self.values[field as usize]?).filter(|text| text != "-")
+        some_text::<F>(self.values[field as usize]?)
     }
 
     fn required(&self, field: Field) -> Result<Cow<'a, str>, Unreadable> {

@@ -103,7 +103,7 @@ impl<const N: usize> Columns<N> {
             return None;
         }
         ends.clear();
-        ends.extend(memchr_iter(self.delimiter, bytes));
+        positions(self.delimiter, bytes, ends);
         ends.push(bytes.len());
         if ends.len() != self.count {
             return None;
@@ -117,6 +117,24 @@ impl<const N: usize> Columns<N> {
         // A cell of a header never does.
         cells.iter().flatten().any(begins_with_digit).then(|| cells.map(|cell| cell.map(trimmed)))
     }
+}
+
+/// Adds where in `bytes` a byte stands. Cells are short, so eight bytes at a time are looked at as one
+/// number, of which the highest bit of each is set where it is found.
+fn positions(byte: u8, bytes: &[u8], found: &mut Vec<usize>) {
+    const ONES: u64 = u64::MAX / 0xff;
+    const LOWER: u64 = ONES * 0x7f;
+    let (words, rest) = bytes.as_chunks();
+    for (start, word) in (0..).step_by(8).zip(words) {
+        let other = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
+        let mut same = !(((other & LOWER) + LOWER) | other | LOWER);
+        while same != 0 {
+            found.push(start + same.trailing_zeros() as usize / 8);
+            same &= same - 1;
+        }
+    }
+    let start = bytes.len() - rest.len();
+    found.extend(rest.iter().zip(start..).filter(|(here, _)| **here == byte).map(|(_, at)| at));
 }
 
 #[inline]
@@ -182,4 +200,84 @@ fn cells(line: &str, delimiter: u8) -> Option<Vec<String>> {
     let mut row = csv::StringRecord::new();
     let read = reader.read_record(&mut row).ok()?;
     read.then(|| row.iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NEEDED: &[Needed] = &[&["a"], &["b", "c"]];
+
+    /// The wanted cells of a line, none of a header row; or why it cannot be read.
+    type Told = Result<Option<Vec<Option<String>>>, Unreadable>;
+
+    /// What a line says under a header, and whether all of it was read at once.
+    fn read(header: &str, line: &str) -> (Told, bool) {
+        let mut rows = Rows::new(NEEDED, ["a", "b", "x"]);
+        rows.read(header, |_| panic!("a header")).unwrap();
+        let plain = match &rows.header {
+            Header::Known(columns) => columns.plain(line, &mut Vec::new()).is_some(),
+            _ => false,
+        };
+        let mut cells = None;
+        let owned = |cell: &str| cell.to_owned();
+        let told = rows.read(line, |row| {
+            cells = Some(row.map(|cell| cell.map(owned)).to_vec());
+            Ok(())
+        });
+        (told.map(|()| cells), plain)
+    }
+
+    /// The same without the fast way.
+    fn read_surely(header: &str, line: &str) -> Told {
+        let line = line.strip_prefix('\u{feff}').unwrap_or(line).trim_end_matches(['\r', '\n']);
+        let wanted = ["a", "b", "x"];
+        let Some(Header::Known(columns)) = super::header(header, NEEDED, &wanted) else {
+            panic!("no header")
+        };
+        match super::header(line, NEEDED, &wanted) {
+            Some(Header::Faulty(why)) => return Err(why),
+            Some(_) => return Ok(None),
+            None => {}
+        }
+        let cells = cells(line, columns.delimiter).filter(|cells| cells.len() == columns.count);
+        let cells = cells.ok_or(Unreadable::because("it has more or fewer columns than the header row"))?;
+        Ok(Some(columns.at.iter().map(|at| Some(cells.get((*at)?)?.trim().to_owned())).collect()))
+    }
+
+    #[test]
+    fn a_plain_row_is_read_at_once() {
+        for header in ["a,b,d", "d|a|b", "b\ta\td", "a d b"] {
+            let line = header.replace('a', "1").replace('b', "x").replace('d', "");
+            assert!(read(header, &line).1, "{header}");
+        }
+        for line in ["1,\"x\",2", "x,y,z", "1,2", "1,2\r3,4", "a,b,d"] {
+            assert!(!read("a,b,d", line).1, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_read_the_same(
+            header in prop::sample::select(&["a,b,d", "d|a|c|x", "b\ta", "x a b"][..]),
+            line in "\u{feff}{0,2}([0-9a-dx]{0,9}[,|\t ]){0,4}[0-9a-dx \"]{0,3}[\r\n]{0,2}|[1abcdx,|\t \"\r]{0,14}|.{0,20}",
+        ) {
+            prop_assert_eq!(read(header, &line).0, read_surely(header, &line), "{:?}", line);
+        }
+
+        #[test]
+        fn a_row_with_a_number_is_no_header(line in "[a-cx0-9\"]{0,3}([,|\t ][a-cx0-9\" ]{0,3}){0,5}") {
+            if has_number(line.as_bytes()) {
+                prop_assert!(super::header(&line, NEEDED, &["a"]).is_none(), "{line}");
+            }
+        }
+
+        #[test]
+        fn every_position_is_found(line in "[,a\u{ac}é]{0,40}") {
+            let mut found = Vec::new();
+            positions(b',', line.as_bytes(), &mut found);
+            prop_assert_eq!(found, memchr_iter(b',', line.as_bytes()).collect::<Vec<_>>());
+        }
+    }
 }

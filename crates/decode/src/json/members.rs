@@ -36,7 +36,8 @@ impl<const N: usize> Members<N> {
     /// it is none.
     #[inline]
     pub(crate) fn read<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
-        if let Some(found) = self.shape.read(text) {
+        let mut found = [None; N];
+        if self.shape.read(text, &mut found) {
             self.patience.hit();
             return Some(found);
         }
@@ -158,14 +159,15 @@ impl Shape {
         fits
     }
 
-    /// The values of a line of this shape, and of no other.
-    #[inline]
-    fn read<'a, const N: usize>(&self, text: &'a str) -> Option<Found<'a, N>> {
-        if !self.known {
-            return None;
-        }
+    /// Finds the values of a line of this shape; `false` for any other, of which it finds anything.
+    #[inline(always)]
+    fn read<'a, const N: usize>(&self, text: &'a str, found: &mut Found<'a, N>) -> bool {
+        self.known && self.end_of_values(text, found).is_some_and(|end| is_end(text.as_bytes(), end))
+    }
+
+    #[inline(always)]
+    fn end_of_values<'a, const N: usize>(&self, text: &'a str, found: &mut Found<'a, N>) -> Option<usize> {
         let bytes = text.as_bytes();
-        let mut found: Found<'a, N> = [None; N];
         let mut between = 0;
         let mut at = 0;
         for part in &self.parts {
@@ -184,13 +186,19 @@ impl Shape {
             }
             at = end;
         }
-        at = scan::space_end(bytes, at);
-        (bytes.get(at) == Some(&b'}') && scan::space_end(bytes, at + 1) == bytes.len()).then_some(found)
+        Some(at)
     }
 }
 
+/// Whether nothing follows but the brace that closes the object.
+#[inline]
+fn is_end(bytes: &[u8], at: usize) -> bool {
+    let at = scan::space_end(bytes, at);
+    bytes.get(at) == Some(&b'}') && scan::space_end(bytes, at + 1) == bytes.len()
+}
+
 impl Part {
-    #[inline]
+    #[inline(always)]
     fn is_at(&self, here: &[u8; AT_ONCE]) -> bool {
         let pairs = self.start.iter().zip(&self.mask).zip(here);
         pairs.fold(0, |other, ((start, mask), here)| other | ((start ^ here) & mask)) == 0

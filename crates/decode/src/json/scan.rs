@@ -16,6 +16,45 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
 /// The position after the value that begins at `at`.
 #[inline(always)]
 pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let short = bytes.get(at..)?.first_chunk().and_then(short_length);
+    short.map_or_else(|| any_value_end(bytes, at), |length| Some(at + length))
+}
+
+/// How long a value is that is a short text without escapes, or a short whole number: most are.
+#[inline(always)]
+fn short_length(value: &[u8; 1 + 3 * 8]) -> Option<usize> {
+    let [first, content @ ..] = value;
+    if *first == b'"' {
+        let end = first_of(content, special)?;
+        return (content[end] == b'"').then_some(end + 2);
+    }
+    if !first.is_ascii_digit() {
+        return None;
+    }
+    let end = first_of(content, no_digits)?;
+    let is_whole = !matches!(content[end], b'.' | b'e' | b'E') && (*first != b'0' || end == 0);
+    is_whole.then_some(end + 1)
+}
+
+/// Where the first byte is that `find` finds.
+#[inline(always)]
+fn first_of(bytes: &[u8; 3 * 8], find: impl Fn(u64) -> u64) -> Option<usize> {
+    let [one, two, three] = bytes.as_chunks().0 else { return None };
+    let found = find(u64::from_le_bytes(*one));
+    if found != 0 {
+        return Some(lowest_byte(found));
+    }
+    let found = find(u64::from_le_bytes(*two));
+    if found != 0 {
+        return Some(8 + lowest_byte(found));
+    }
+    let found = find(u64::from_le_bytes(*three));
+    (found != 0).then(|| 16 + lowest_byte(found))
+}
+
+/// The same of any value.
+#[inline(never)]
+fn any_value_end(bytes: &[u8], at: usize) -> Option<usize> {
     match *bytes.get(at)? {
         b'{' | b'[' => nested_end(bytes, at),
         _ => scalar_end(bytes, at),

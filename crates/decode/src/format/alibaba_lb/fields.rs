@@ -3,9 +3,11 @@
 use super::Field;
 use crate::{
     Unreadable,
-    field::{fault, number},
+    field::{fault, number, plain},
     format::carried::{is_method, socket, status},
 };
+use memchr::memchr_iter;
+use smallvec::SmallVec;
 use std::net::IpAddr;
 use unmasq_model::Try;
 
@@ -33,7 +35,9 @@ const TYPES: [Type; 13] = [
         parts(text).all(|part| part == "-" || is_decimal(part))
     }),
     (Field::TcpinfoRtt, "a length of time", is_decimal),
-    (Field::SslProtocol, "a version of TLS", |text| text.contains("TLSv") || text.contains("SSLv")),
+    (Field::SslProtocol, "a version of TLS", |text| {
+        text.starts_with("TLSv") || text.contains("TLSv") || text.contains("SSLv")
+    }),
     (Field::SslCipher, "a cipher", |text| {
         text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     }),
@@ -47,7 +51,7 @@ pub(super) fn check_types(optional: super::Fields<'_, '_>) -> Result<(), Unreada
 }
 
 fn is_count(text: &str) -> bool {
-    number::<u64>(text).is_some()
+    plain::number(text.as_bytes()).is_some() || number::<u64>(text).is_some()
 }
 
 fn is_decimal(text: &str) -> bool {
@@ -57,7 +61,22 @@ fn is_decimal(text: &str) -> bool {
 
 /// The elements of a list: `, ` between tries, ` : ` where the request was handed to another group.
 fn parts(list: &str) -> impl Iterator<Item = &str> {
-    list.split(", ").flat_map(|tries| tries.split(" : "))
+    let mut rest = Some(list);
+    std::iter::from_fn(move || {
+        let list = rest.take()?;
+        // Nearly always there is one, and no blank.
+        let parting = memchr_iter(b' ', list.as_bytes()).find_map(|blank| {
+            let (before, after) = list.split_at(blank);
+            match (before.strip_suffix(','), after.strip_prefix(" : ")) {
+                (Some(before), _) => Some((before, &after[1..])),
+                (None, Some(after)) => Some((before, after)),
+                (None, None) => None,
+            }
+        });
+        let (part, others) = parting.map_or((list, None), |(part, others)| (part, Some(others)));
+        rest = others;
+        Some(part)
+    })
 }
 
 /// The backends that were tried, in order, with what each answered.
@@ -71,7 +90,7 @@ pub(super) fn tries(addresses: &str, statuses: Option<&str>) -> Result<Vec<Try>,
             Err(misfit(Field::UpstreamAddr, BACKENDS))
         };
     }
-    let statuses: Vec<&str> =
+    let statuses: SmallVec<[&str; 4]> =
         statuses.filter(|text| !nobody(text)).map(parts).into_iter().flatten().collect();
     let tried = parts(addresses).enumerate().map(|(at, address)| {
         let answer = statuses.get(at).map_or(Ok(None), |text| status("upstream_status", text));
@@ -92,6 +111,9 @@ const BACKENDS: &str = "a list of backends";
 
 /// Whether an X-Forwarded-For header names this address, however it is written and separated.
 pub(super) fn names_client(header: &str, client: IpAddr) -> bool {
+    if header == "-" {
+        return false;
+    }
     let plain = header.replace("\\x22", " ");
     plain
         .split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':' | '[' | ']'))
@@ -100,4 +122,18 @@ pub(super) fn names_client(header: &str, client: IpAddr) -> bool {
             socket(element).map(|endpoint| endpoint.ip).or_else(bare)
         })
         .any(|ip| ip.to_canonical() == client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_list_is_split_at_both_kinds_of_parting(list in "[a,: ]{0,16}") {
+            let slowly = list.split(", ").flat_map(|tries| tries.split(" : "));
+            prop_assert_eq!(parts(&list).collect::<Vec<_>>(), slowly.collect::<Vec<_>>());
+        }
+    }
 }

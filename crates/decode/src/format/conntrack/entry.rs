@@ -1,7 +1,7 @@
 //! A translation entry of the kernel, whoever writes it down: two tuples, and what they say about the
 //! client's side and about the server's.
 
-use crate::{Fact, Record, Unreadable};
+use crate::{Fact, Record, Unreadable, field::plain};
 use std::net::IpAddr;
 use unmasq_model::{Endpoint, Protocol, Role, Translation};
 
@@ -151,7 +151,7 @@ pub(in crate::format) fn set<T>(field: &mut Option<T>, value: T) -> Result<(), U
 }
 
 pub(in crate::format) fn address(text: &str) -> Result<IpAddr, Unreadable> {
-    text.parse().map_err(|_| NO_ADDRESS)
+    plain::address(text.as_bytes()).map_or_else(|| text.parse().map_err(|_| NO_ADDRESS), Ok)
 }
 
 pub(in crate::format) fn number<T: std::str::FromStr>(text: &str) -> Result<T, Unreadable> {

@@ -5,6 +5,7 @@ use super::{
     entry::{CUT, Entry, Parts, QueryIds, TWICE, address, number, set, state},
 };
 use crate::{EventKind, Unreadable};
+use memchr::memchr;
 use std::time::Duration;
 use unmasq_model::{LogTime, Protocol};
 
@@ -150,7 +151,9 @@ impl<'a> Unfinished<'a> {
             self.take_mark(mark.strip_suffix(']').ok_or(CUT)?)?;
             return Ok("");
         }
-        let Some((key, value)) = word.split_once('=') else {
+        // Keys are short.
+        let equals = word.bytes().position(|byte| byte == b'=');
+        let Some((key, value)) = equals.map(|at| (&word[..at], &word[at + 1..])) else {
             self.take_bare(word)?;
             return Ok("");
         };
@@ -224,11 +227,13 @@ impl<'a> Iterator for Words<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let rest = self.0.trim_ascii_start();
-        let end = if rest.starts_with('[') {
-            rest.find(']').map_or(rest.len(), |close| close + 1)
+        let bytes = rest.as_bytes();
+        let end = if bytes.first() == Some(&b'[') {
+            memchr(b']', bytes).map(|close| close + 1)
         } else {
-            rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len())
+            bytes.iter().position(u8::is_ascii_whitespace)
         };
+        let end = end.unwrap_or(rest.len());
         let (word, rest) = rest.split_at(end);
         self.0 = rest;
         (!word.is_empty()).then_some(word)
