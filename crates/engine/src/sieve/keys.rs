@@ -44,6 +44,8 @@ pub(super) struct Keys {
     first: Vec<u64>,
     /// By how many bits a key is shifted to find its own.
     shift: u32,
+    /// Where the rows begin that share a few first bits less; one more at the end.
+    starts: Vec<u32>,
     /// The longest span, in seconds.
     longest: u32,
 }
@@ -57,6 +59,8 @@ struct Row {
 
 /// Bits for each key: one key in so many that are not there passes for one that may be.
 const BITS_PER_KEY: usize = 16;
+/// As many bits share a start, so that some four rows do.
+const BITS_PER_START: u32 = 6;
 
 impl Keys {
     pub(super) fn add(&mut self, key: u64, during: Span) {
@@ -76,6 +80,9 @@ impl Keys {
     }
 
     /// No more will be added.
+    ///
+    /// # Panics
+    /// When there are more than 2³².
     pub(super) fn seal(&mut self) {
         self.rows.sort_unstable();
         self.rows.dedup();
@@ -86,16 +93,34 @@ impl Keys {
         let bits = (self.rows.len() * BITS_PER_KEY).next_power_of_two().max(64);
         self.shift = 64 - bits.trailing_zeros();
         self.first = vec![0; bits / 64];
-        for row in &self.rows {
+        for (at, row) in self.rows.iter().enumerate() {
             let bit = row.key >> self.shift;
             self.first[word(bit)] |= 1 << (bit % 64);
+            let start = u32::try_from(at).expect("fewer than 2³² keys");
+            self.starts.resize(self.start_of(row.key) + 1, start);
+        }
+        let end = u32::try_from(self.rows.len()).expect("fewer than 2³² keys");
+        self.starts.resize((bits >> BITS_PER_START) + 1, end);
+    }
+
+    fn start_of(&self, key: u64) -> usize {
+        usize::try_from(key >> self.shift >> BITS_PER_START).unwrap_or(usize::MAX)
+    }
+
+    /// The rows among which those of a key are.
+    fn rows_near(&self, key: u64) -> &[Row] {
+        let start = self.start_of(key);
+        match self.starts.get(start..start.saturating_add(2)) {
+            Some(&[from, to]) => &self.rows[from as usize..to as usize],
+            _ => &[],
         }
     }
 
     /// Whether the key matters during all of `during`.
     pub(super) fn cover(&self, key: u64, during: Span) -> bool {
         let (from, to) = seconds(during);
-        let rows = &self.rows[self.rows.partition_point(|row| row.key < key)..];
+        let rows = self.rows_near(key);
+        let rows = &rows[rows.partition_point(|row| row.key < key)..];
         rows.iter().take_while(|row| row.key == key && row.from <= from).any(|row| row.to >= to)
     }
 
@@ -111,9 +136,10 @@ impl Keys {
         let (from, to) = seconds(reach);
         // What begins earlier than the longest span before `reach` is over by then.
         let earliest = (key, from.saturating_sub(self.longest));
-        let near = self.rows.partition_point(|row| (row.key, row.from) < earliest);
+        let rows = self.rows_near(key);
+        let near = rows.partition_point(|row| (row.key, row.from) < earliest);
         let starts_in_time = |row: &&Row| row.key == key && row.from <= to;
-        self.rows[near..].iter().take_while(starts_in_time).any(|row| row.to >= from)
+        rows[near..].iter().take_while(starts_in_time).any(|row| row.to >= from)
     }
 }
 
