@@ -36,12 +36,33 @@ impl<const N: usize> Members<N> {
     /// it is none.
     #[inline]
     pub(crate) fn read<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+        self.read_nested(text, &mut |_, _| None).or_else(|| self.surely(text))
+    }
+
+    /// The same of a line that is not unusual. An object that is wanted is offered to `nested`, with its
+    /// slot and the text that begins with it: who [reads it at once](Self::read_front) says how long it
+    /// is, and spares a second look at it.
+    #[inline]
+    pub(crate) fn read_nested<'a>(
+        &mut self,
+        text: &'a str,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> Option<Found<'a, N>> {
         let mut found = [None; N];
-        if self.shape.read(text, &mut found) {
+        if self.shape.read(text, &mut found, nested) {
             self.patience.hit();
             return Some(found);
         }
-        self.scan(text).or_else(|| self.surely(text))
+        self.scan(text, nested)
+    }
+
+    /// The values of the object that `text` begins with, and its length, if it has the known shape.
+    #[inline]
+    pub(crate) fn read_front<'a>(&self, text: &'a str) -> Option<(Found<'a, N>, usize)> {
+        let mut found = [None; N];
+        let end = self.shape.end_of_values(text, &mut found, &mut |_, _| None)?;
+        let end = scan::space_end(text.as_bytes(), end);
+        (self.shape.known && text.as_bytes().get(end) == Some(&b'}')).then_some((found, end + 1))
     }
 
     /// The same, slow and without doubt.
@@ -55,7 +76,11 @@ impl<const N: usize> Members<N> {
     }
 
     /// Passes over a line whatever its shape, and learns that.
-    fn scan<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+    fn scan<'a>(
+        &mut self,
+        text: &'a str,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> Option<Found<'a, N>> {
         let bytes = text.as_bytes();
         let mut learns = self.patience.is_worth_learning();
         if learns {
@@ -78,7 +103,7 @@ impl<const N: usize> Members<N> {
                 let quote = scan::plain_quote(bytes, at + 1)?;
                 let slot = self.names.slot(&bytes[at + 1..quote]);
                 let start = scan::colon_end(bytes, quote + 1)?;
-                let end = scan::value_end(bytes, start)?;
+                let end = value_end(text, start, slot < N, |rest| nested(slot, rest))?;
                 if let Some(found) = found.get_mut(slot) {
                     twice |= found.is_some();
                     *found = Some(if found.is_some() { "" } else { &text[start..end] });
@@ -161,12 +186,23 @@ impl Shape {
 
     /// Finds the values of a line of this shape; `false` for any other, of which it finds anything.
     #[inline(always)]
-    fn read<'a, const N: usize>(&self, text: &'a str, found: &mut Found<'a, N>) -> bool {
-        self.known && self.end_of_values(text, found).is_some_and(|end| is_end(text.as_bytes(), end))
+    fn read<'a, const N: usize>(
+        &self,
+        text: &'a str,
+        found: &mut Found<'a, N>,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> bool {
+        let end = if self.known { self.end_of_values(text, found, nested) } else { None };
+        end.is_some_and(|end| is_end(text.as_bytes(), end))
     }
 
     #[inline(always)]
-    fn end_of_values<'a, const N: usize>(&self, text: &'a str, found: &mut Found<'a, N>) -> Option<usize> {
+    fn end_of_values<'a, const N: usize>(
+        &self,
+        text: &'a str,
+        found: &mut Found<'a, N>,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> Option<usize> {
         let bytes = text.as_bytes();
         let mut between = 0;
         let mut at = 0;
@@ -180,7 +216,7 @@ impl Shape {
             }
             between += part.length;
             at += part.length;
-            let end = scan::value_end(bytes, at)?;
+            let end = value_end(text, at, part.slot < N, |rest| nested(part.slot, rest))?;
             if let Some(found) = found.get_mut(part.slot) {
                 *found = Some(&text[at..end]);
             }
@@ -188,6 +224,24 @@ impl Shape {
         }
         Some(at)
     }
+}
+
+/// The position after the value that begins at `at`; an object that is wanted may be read by `nested`.
+#[inline(always)]
+fn value_end<'a>(
+    text: &'a str,
+    at: usize,
+    is_wanted: bool,
+    nested: impl FnOnce(&'a str) -> Option<usize>,
+) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if is_wanted
+        && bytes.get(at) == Some(&b'{')
+        && let Some(length) = nested(&text[at..])
+    {
+        return Some(at + length);
+    }
+    scan::value_end(bytes, at)
 }
 
 /// Whether nothing follows but the brace that closes the object.
@@ -311,7 +365,7 @@ mod tests {
         }
         let slow = members().surely(line);
         [
-            fast.scan(line).is_none_or(|found| Some(found) == slow),
+            fast.scan(line, &mut |_, _| None).is_none_or(|found| Some(found) == slow),
             fast.read(line) == slow,
             fast.read(line) == slow,
         ] == [true; 3]
@@ -442,6 +496,31 @@ mod tests {
             prop_assert!(holds(&[&line], &changed), "{line} {changed}");
             let short = line.get(..cut.index(line.len())).unwrap_or_default();
             prop_assert!(holds(&[&line], short), "{line} {short}");
+        }
+
+        #[test]
+        fn an_object_that_is_read_at_once_reads_the_same(inner in object(value(), 4), other in object(value(), 4), line in object(value(), 4)) {
+            // Two lines of one shape, with an object of ours in a wanted place.
+            let with = |inner: &str| line.replacen('{', &format!("{{\"name\":{inner},"), 1).replace(",}", "}");
+            let (mut outer, mut nested) = (members(), members());
+            for line in [with(&inner), with(&inner), with(&other), with(&inner)] {
+                let mut read = None;
+                let found = outer.read_nested(&line, &mut |slot, rest| {
+                    read = nested.read_front(rest).filter(|_| slot == 1);
+                    read.map(|(_, length)| length)
+                });
+                let slow = members().surely(&line);
+                if let Some(found) = found {
+                    prop_assert_eq!(Some(found), slow, "{}", line);
+                    let inner = found[1].unwrap_or_default();
+                    match read {
+                        Some((read, length)) if !inner.is_empty() => {
+                            prop_assert_eq!((Some(read), length), (members().surely(inner), inner.len()), "{}", line);
+                        }
+                        _ => drop(nested.read(inner)),
+                    }
+                }
+            }
         }
 
         #[test]
