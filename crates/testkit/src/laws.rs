@@ -125,7 +125,7 @@ pub fn answer_all_sieved(known: &Knowledge, world: &World) -> Vec<Trace> {
         .alerts
         .iter()
         .for_each(|staged| wants.add(staged.alert.protocol, staged.alert.ends, staged.alert.at));
-    loop {
+    for round in 1.. {
         let sieve = Sieve::of(wants);
         let keeps = |session: &Session| {
             let reach = Some(session.reach()).filter(|_| !half_told.contains(&session.log()));
@@ -141,12 +141,14 @@ pub fn answer_all_sieved(known: &Knowledge, world: &World) -> Vec<Trace> {
         };
         let traces = world.alerts.iter().map(|staged| settle(&staged.alert, &site, answer)).collect();
         let further = further.into_inner();
-        match sieve.into_wants().filter(|_| !further.is_empty()) {
+        // One round for each gateway in a row; a sieve that still lacks something then is broken.
+        match sieve.into_wants().filter(|_| !further.is_empty() && round <= HOPS_MAX) {
             None => return traces,
             Some(more) => wants = more,
         }
         further.iter().for_each(|question| wants.ask(question));
     }
+    unreachable!("the rounds end")
 }
 
 /// What is known of the sessions that `keeps` keeps, and of who held what.

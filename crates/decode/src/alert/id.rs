@@ -65,7 +65,7 @@ impl AlertIds {
             Print::Hash { so_far, key, first } => {
                 let came = self.came.entry(key).or_insert(0);
                 *came = came.saturating_add(1);
-                AlertId(hex(if *came == 1 { first } else { numbered(&so_far, *came) }).into())
+                AlertId(hex(if *came == 1 { first } else { numbered(&so_far, *came) }))
             }
         }
     }
@@ -81,9 +81,13 @@ fn first_half(hash: Sha256) -> [u8; 16] {
     std::array::from_fn(|at| whole[at])
 }
 
-fn hex(bytes: [u8; 16]) -> String {
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+fn hex(bytes: [u8; 16]) -> Arc<str> {
+    let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+    let digits: [u8; 32] = std::array::from_fn(|at| {
+        let byte = bytes[at / 2];
+        digit(if at % 2 == 0 { byte >> 4 } else { byte & 0xf })
+    });
+    String::from_utf8_lossy(&digits).into()
 }
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ impl Keys {
         let bits = (self.rows.len() * BITS_PER_KEY).next_power_of_two().max(64);
         self.shift = 64 - bits.trailing_zeros();
         self.first = vec![0; bits / 64];
+        self.starts.clear();
         for (at, row) in self.rows.iter().enumerate() {
             let bit = row.key >> self.shift;
             self.first[word(bit)] |= 1 << (bit % 64);
@@ -175,10 +176,19 @@ mod tests {
             let mut keys = Keys::default();
             wanted.iter().for_each(|&(key, from, length)| keys.add(spread(key), span(from, length)));
             keys.seal();
-            for (key, from, length) in asked {
+            let (mut wanted, mut rounds) = (wanted, asked.iter());
+            for &(key, from, length) in &asked {
                 let reach = span(from, length);
                 let there = wanted.iter().any(|&(k, f, l)| k == key && span(f, l).touches(reach));
                 prop_assert_eq!(keys.touch(spread(key), reach), there);
+                let whole = wanted.iter().any(|&(k, f, l)| k == key && span(f, l).contains(reach));
+                prop_assert_eq!(keys.cover(spread(key), reach), whole);
+                // More may be added once all were there.
+                if let Some(&(key, from, length)) = rounds.next_back().filter(|_| wanted.len() % 3 == 0) {
+                    keys.add(spread(key), span(from, length));
+                    keys.seal();
+                    wanted.push((key, from, length));
+                }
             }
         }
     }

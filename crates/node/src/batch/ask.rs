@@ -33,7 +33,7 @@ pub(super) fn learn(
     let mut wants = gather(batch, &wants, progress, &|wants: &mut Wants, facts: AlertFacts| {
         wants.add(facts.protocol, facts.ends, facts.at);
     })?;
-    loop {
+    for _ in 0..ROUNDS_MAX {
         let sieve = Sieve::of(wants);
         let mut knowledge = prepared.learn(&sieve, batch.cites(), progress)?;
         if !knowledge.leads_on() {
@@ -52,7 +52,11 @@ pub(super) fn learn(
         wants = more;
         asked.iter().for_each(|question| wants.ask(question));
     }
+    prepared.learn(&Sieve::open(), batch.cites(), progress)
 }
+
+/// The logs are read once for each gateway in a row, and no trace follows more than eight.
+const ROUNDS_MAX: usize = 9;
 
 /// What traces ask for that the sieve did not keep.
 fn further(
