@@ -7,7 +7,7 @@
 mod members;
 mod scan;
 
-pub(crate) use members::{Members, digest};
+pub(crate) use members::{Found, Members, digest};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, ops::Range};

@@ -14,7 +14,6 @@ mod shape;
 use crate::{BadLayout, Unreadable};
 pub(crate) use shape::Shape;
 use shape::occurrences;
-use smallvec::SmallVec;
 use std::ops::Range;
 
 /// A longer line is not read. HAProxy cuts at 64 KiB by default at most; requests are far shorter.
@@ -53,64 +52,55 @@ pub(crate) enum Part<F> {
 pub(crate) struct Cells<'p, 'l, F> {
     layout: &'p Layout<F>,
     line: &'l str,
-    edges: Edges,
+    division: &'p Division,
 }
 
 /// For each edge between parts, and the two outer ones, the places where it may be, in order: nearly
-/// always one.
-#[derive(Default)]
-struct Edges {
-    places: SmallVec<[u32; 128]>,
+/// always one. Kept from line to line for its memory.
+#[derive(Clone, Default)]
+pub(crate) struct Division {
+    places: Vec<u32>,
     /// Where in `places` those of each edge are.
-    ranges: SmallVec<[Range<u32>; 64]>,
+    ranges: Vec<(u32, u32)>,
 }
 
-impl Edges {
-    /// Begins an edge; the places that are added after this are its own.
-    fn begin(&mut self) {
-        let here = place(self.places.len());
-        self.ranges.push(here..here);
+impl Division {
+    fn clear(&mut self) {
+        self.places.clear();
+        self.ranges.clear();
     }
 
-    fn add(&mut self, at: usize) {
-        self.places.push(place(at));
-        if let Some(last) = self.ranges.last_mut() {
-            last.end += 1;
-        }
+    /// Ends an edge: its places are those added since the one before. Gives how many there are.
+    fn end(&mut self) -> usize {
+        let from = self.ranges.last().map_or(0, |(_, end)| *end);
+        self.ranges.push((from, place(self.places.len())));
+        self.places.len() - from as usize
     }
 
     fn of(&self, edge: usize) -> &[u32] {
-        let Range { start, end } = self.ranges[edge];
+        let (start, end) = self.ranges[edge];
         &self.places[start as usize..end as usize]
     }
 
-    /// How many places the edge has that was begun last.
-    fn count(&self) -> usize {
-        self.ranges.last().map_or(0, Range::len)
-    }
-
-    /// Puts the places of the edge that was begun last in order, each once.
-    fn sort(&mut self) {
-        let Some(last) = self.ranges.last_mut() else { return };
-        let places = &mut self.places[last.start as usize..];
-        places.sort_unstable();
-        let mut kept = 1;
-        for at in 1..places.len() {
-            if places[at] != places[kept - 1] {
-                places[kept] = places[at];
+    /// Puts the places from the `from`th on in order, each once.
+    fn sort(&mut self, from: usize) {
+        self.places[from..].sort_unstable();
+        let mut kept = from;
+        for at in from..self.places.len() {
+            if at == from || self.places[at] != self.places[kept - 1] {
+                self.places[kept] = self.places[at];
                 kept += 1;
             }
         }
-        self.places.truncate(last.start as usize + kept);
-        last.end = place(self.places.len());
+        self.places.truncate(kept);
     }
 
     /// Keeps of an edge's places those that `keep` wants, given those of the edge after it.
     fn retain(&mut self, edge: usize, mut keep: impl FnMut(usize, &[u32]) -> bool) {
-        let Range { start, end } = self.ranges[edge];
+        let (start, end) = self.ranges[edge];
+        let next = self.ranges.get(edge + 1).copied().unwrap_or((end, end));
         let (before, after) = self.places.split_at_mut(end as usize);
-        let next = self.ranges.get(edge + 1).map_or(0..0, |next| next.start - end..next.end - end);
-        let next = &after[next.start as usize..next.end as usize];
+        let next = &after[(next.0 - end) as usize..(next.1 - end) as usize];
         let mut kept = start;
         for at in start..end {
             let candidate = before[at as usize];
@@ -119,7 +109,7 @@ impl Edges {
                 kept += 1;
             }
         }
-        self.ranges[edge].end = kept;
+        self.ranges[edge].1 = kept;
     }
 }
 
@@ -170,49 +160,67 @@ impl<F: Name> Layout<F> {
     }
 
     /// Divides a line; `None` if it was not written by this layout.
-    pub(crate) fn read<'l>(&self, line: &'l str) -> Option<Cells<'_, 'l, F>> {
+    pub(crate) fn read<'p, 'l>(
+        &'p self,
+        line: &'l str,
+        division: &'p mut Division,
+    ) -> Option<Cells<'p, 'l, F>> {
+        self.divides(line, division).then(|| self.cells(line, division))
+    }
+
+    /// The cells of a line that this layout [divides](Self::divides) like this.
+    pub(crate) fn cells<'p, 'l>(&'p self, line: &'l str, division: &'p Division) -> Cells<'p, 'l, F> {
+        Cells { layout: self, line, division }
+    }
+
+    /// Whether a line was written by this layout; if so, `division` says how.
+    pub(crate) fn divides(&self, line: &str, division: &mut Division) -> bool {
         if line.len() > LINE {
-            return None;
+            return false;
         }
-        let mut edges = Edges::default();
-        edges.begin();
-        edges.add(0);
+        division.clear();
+        division.places.push(0);
+        division.end();
+        let mut starts = 0..1;
         for (at, part) in self.parts.iter().enumerate() {
-            edges.begin();
+            let ends = division.places.len();
             match part {
                 Part::Text(text) => {
-                    for start in edges.ranges[at].clone() {
-                        let start = edges.places[start as usize] as usize;
+                    for start in starts {
+                        let start = division.places[start] as usize;
                         if line.as_bytes()[start..].starts_with(text.as_bytes()) {
-                            edges.add(start + text.len());
+                            division.places.push(place(start + text.len()));
                         }
                     }
                 }
-                Part::Field(_, shape) => self.ends(*shape, at, line, &mut edges),
+                Part::Field(_, shape) => self.ends(*shape, at, line, starts, division),
             }
-            if edges.count() == 0 || edges.count() > CANDIDATES {
-                return None;
+            starts = ends..division.places.len();
+            let count = division.end();
+            if count == 0 || count > CANDIDATES {
+                return false;
             }
         }
         // The last part must end with the line.
-        edges.retain(self.parts.len(), |end, _| end == line.len());
-        if edges.count() == 0 {
-            return None;
+        division.retain(self.parts.len(), |end, _| end == line.len());
+        let divided = !division.of(self.parts.len()).is_empty();
+        if divided {
+            self.prune(line, division);
         }
-        self.prune(line, &mut edges);
-        Some(Cells { layout: self, line, edges })
+        divided
     }
 
     /// Adds where a field may end: where the literal after it stands, as far as its shape reaches.
-    fn ends(&self, shape: Shape, at: usize, line: &str, edges: &mut Edges) {
-        let starts = edges.ranges[at].clone();
+    fn ends(&self, shape: Shape, at: usize, line: &str, starts: Range<usize>, division: &mut Division) {
+        let several = starts.len() > 1;
+        let first = division.places.len();
         let mut searched = 0;
-        for start in starts.clone() {
-            let start = edges.places[start as usize] as usize;
+        for start in starts {
+            let start = division.places[start] as usize;
             if shape == Shape::Captures {
                 let (here, after) = shape::captures(line, start);
-                edges.add(here);
-                after.into_iter().for_each(|end| edges.add(end));
+                division.places.push(place(here));
+                division.places.extend(after.map(place));
                 continue;
             }
             // What an earlier start has searched need not be searched again: shapes run on alike.
@@ -222,51 +230,47 @@ impl<F: Name> Layout<F> {
             let (least, run) = (shape.least(line, start), shape.run(line, start));
             searched = run + 1;
             match self.parts.get(at + 1) {
-                None => {
-                    if run == line.len() && least <= run {
-                        edges.add(run);
-                    }
-                }
+                None => division.places.extend((run == line.len() && least <= run).then_some(place(run))),
                 // A literal that begins with what the field cannot hold stands at its end, or nowhere.
                 Some(Part::Text(text)) if least <= run && !shape.may_hold(text.as_bytes()[0]) => {
                     if line.as_bytes()[run..].starts_with(text.as_bytes()) {
-                        edges.add(run);
+                        division.places.push(place(run));
                     }
                 }
                 Some(Part::Text(text)) => {
                     let found = occurrences(line, least, run, text).take(CANDIDATES + 1);
-                    found.for_each(|end| edges.add(end));
+                    found.for_each(|end| division.places.push(place(end)));
                 }
                 Some(Part::Field(..)) => {
                     let boundaries = (least..=run).filter(|&end| line.is_char_boundary(end));
-                    boundaries.take(CANDIDATES + 1).for_each(|end| edges.add(end));
+                    division.places.extend(boundaries.take(CANDIDATES + 1).map(place));
                 }
             }
-            if edges.count() > CANDIDATES {
+            if division.places.len() - first > CANDIDATES {
                 break;
             }
         }
-        if starts.len() > 1 && edges.count() > 1 {
-            edges.sort();
+        if several {
+            division.sort(first);
         }
     }
 
     /// Takes away every place from which the end of the line cannot be reached.
-    fn prune(&self, line: &str, edges: &mut Edges) {
+    fn prune(&self, line: &str, division: &mut Division) {
         for at in (0..self.parts.len()).rev() {
-            if edges.of(at).len() == 1 {
+            if division.of(at).len() == 1 {
                 continue;
             }
             let holds = |ends: &[u32], end: usize| ends.binary_search(&place(end)).is_ok();
             match &self.parts[at] {
-                Part::Text(text) => edges.retain(at, |start, ends| holds(ends, start + text.len())),
-                Part::Field(_, Shape::Captures) => edges.retain(at, |start, ends| {
+                Part::Text(text) => division.retain(at, |start, ends| holds(ends, start + text.len())),
+                Part::Field(_, Shape::Captures) => division.retain(at, |start, ends| {
                     let (here, after) = shape::captures(line, start);
                     holds(ends, here) || after.is_some_and(|end| holds(ends, end))
                 }),
                 Part::Field(_, shape) => {
                     let mut run = None;
-                    edges.retain(at, |start, ends| {
+                    division.retain(at, |start, ends| {
                         let reach = run.filter(|&run| start <= run).unwrap_or_else(|| shape.run(line, start));
                         run = Some(reach);
                         let least = shape.least(line, start);
@@ -293,7 +297,7 @@ impl<'l, F: Name> Cells<'_, 'l, F> {
     pub(crate) fn get(&self, field: F) -> Result<Option<&'l str>, Unreadable> {
         let Some(at) = self.layout.place(field) else { return Ok(None) };
         let Part::Field(_, shape) = &self.layout.parts[at] else { return Ok(None) };
-        match (self.edges.of(at), self.edges.of(at + 1)) {
+        match (self.division.of(at), self.division.of(at + 1)) {
             (&[start], &[end]) => Ok(Some(shape.trim(&self.line[start as usize..end as usize]))),
             _ => Err(UNDECIDED),
         }

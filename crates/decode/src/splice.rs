@@ -4,7 +4,7 @@
 //! stands there already is replaced wherever it stands, so that splicing twice is splicing once.
 
 use crate::json::{Member, Object, text_of};
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde::Deserialize;
 use std::{borrow::Cow, ops::Range};
 
@@ -98,7 +98,8 @@ fn is_free(line: &[u8], field: &str) -> bool {
         // What is no escape of a character at all is none of the field's either, but no JSON; leave it.
         code.and_then(char::from_u32).is_none_or(|c| field.contains(c))
     };
-    !memmem::find_iter(line, field).any(quoted) && !memmem::find_iter(line, b"\\u").any(may_mean)
+    let is_escaped = || memchr(b'\\', line).is_some() && memmem::find_iter(line, b"\\u").any(may_mean);
+    !memmem::find_iter(line, field).any(quoted) && !is_escaped()
 }
 
 /// Returns `line` without our members called `field`: the bytes that the detector wrote. A line that

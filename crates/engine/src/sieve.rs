@@ -173,6 +173,12 @@ impl Sieve {
         Self(None)
     }
 
+    /// Whether it keeps everything.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether it keeps all that answers a question.
     #[must_use]
     pub fn covers(&self, question: &Question) -> bool {

@@ -16,7 +16,7 @@ use std::{
 use unmasq_decode::{Fact, Framing, Record, Sighting, Tells, assemble};
 use unmasq_engine::Sieve;
 use unmasq_index::Row;
-use unmasq_io::source::{Meter, open};
+use unmasq_io::source::Meter;
 use unmasq_model::{Evidence, Gateway, GatewayIx, GatewayKind, GatewayName, LogIx, Realm, Session, Site};
 
 /// What one log told.
@@ -51,7 +51,13 @@ pub(crate) fn ingest(
             (_, Tells::Connection) => sieve.keeps_addresses(translation),
         }
     };
-    let wanted = Wanted { gateway: &plan.gateway, keeps: &keeps, cited, whole: tells == Tells::BothEdges };
+    let wanted = Wanted {
+        gateway: &plan.gateway,
+        keeps: &keeps,
+        cited,
+        whole: tells == Tells::BothEdges,
+        again: !sieve.is_open(),
+    };
     let mut report = SourceReport::of(plan);
     let Heard { shown, kept, rows, broken } = hear(plan, wanted, realms, &mut report, unread, progress)?;
     report.records = shown.records;
@@ -112,7 +118,6 @@ fn hear(
     unread: &mut Vec<Unread>,
     progress: &dyn Progress,
 ) -> Result<Heard, NodeError> {
-    let mut opened = plan.opened.take();
     let mut heard =
         Heard { shown: Shown::of(&plan.gateway), kept: Vec::new(), rows: Vec::new(), broken: false };
     // The templates of a binary log may be in an earlier file of it.
@@ -120,7 +125,7 @@ fn hear(
     for (number, found) in (0u32..).zip(&plan.files) {
         let meter = Meter::default();
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
-        let input = opened.take().map_or_else(|| open(&found.location, &meter), Ok);
+        let input = plan.open(number, wanted.again, &meter);
         let told = match input {
             Ok(input) => {
                 let decoder = templates.take().map_or_else(|| plan.decoder(&found.location), Ok)?;

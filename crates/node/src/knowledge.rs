@@ -186,8 +186,7 @@ impl Prepared {
 
     /// A log that cannot be read again.
     pub(crate) fn read_once(&self) -> Option<SourceName> {
-        let piped = |plan: &&LogPlan| plan.files.iter().any(|found| found.bytes.is_none());
-        self.plans.iter().find(piped).map(|plan| plan.name.clone())
+        self.plans.iter().find(|plan| plan.is_gone()).map(|plan| plan.name.clone())
     }
 
     /// How far around an alert records of these logs may matter.
@@ -246,7 +245,7 @@ impl Unread {
     pub(crate) fn read_once(log: &SourceName) -> Self {
         Self {
             what: format!(
-                "{log}: what it names is behind another gateway, and it comes through a pipe, which cannot be read again"
+                "{log}: what it names is behind another gateway, and so long a pipe cannot be read again"
             ),
             hint: Some("give it as a file, or the alerts through a pipe instead".into()),
             is_loss: true,

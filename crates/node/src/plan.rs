@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -14,8 +14,8 @@ use unmasq_decode::{Decoder, Format, Hints, Names, ProcessFormat, alert};
 use unmasq_io::{
     inventory::{Inventory, LogFile},
     source::{
-        Found, Frames, Input, LINE_LIMIT, Location, Meter, Origin, SAMPLE_BYTES, expand, expand_in, families,
-        open,
+        Found, Frames, Input, LINE_LIMIT, Location, Meter, Origin, ReadError, SAMPLE_BYTES, expand,
+        expand_in, families, open,
     },
 };
 use unmasq_model::{GatewayName, LogTime, Realm, SourceName};
@@ -77,6 +77,8 @@ pub(crate) struct LogPlan {
     pub(crate) facts: LogFacts,
     /// Standard input, if that is the log: it can be opened only once, and telling its format did.
     pub(crate) opened: RefCell<Option<Input>>,
+    /// What short pipes brought, by the place of their file, so that they can be read again.
+    pub(crate) remembered: RefCell<BTreeMap<u32, Arc<[u8]>>>,
 }
 
 /// What somebody said about a log.
@@ -109,7 +111,38 @@ impl LogFacts {
     }
 }
 
+/// A pipe that brings no more than this is remembered.
+const REMEMBERED_BYTES: usize = 16 * 1024 * 1024;
+
 impl LogPlan {
+    /// Opens the file of that number; `again`: it may be opened once more later.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub(crate) fn open(&self, number: u32, again: bool, meter: &Meter) -> Result<Input, ReadError> {
+        let found = &self.files[number as usize];
+        if let Some(bytes) = self.remembered.borrow().get(&number) {
+            let bytes = io::Cursor::new(Arc::clone(bytes));
+            return Input::from_reader(found.location.to_string(), bytes, meter);
+        }
+        let mut input = self.opened.take().map_or_else(|| open(&found.location, meter), Ok)?;
+        if again && found.bytes.is_none() {
+            let all = input.sample(REMEMBERED_BYTES + 1);
+            if all.len() <= REMEMBERED_BYTES {
+                self.remembered.borrow_mut().insert(number, all.into());
+            }
+        }
+        Ok(input)
+    }
+
+    /// Whether one of its files can be opened only once, and was.
+    pub(crate) fn is_gone(&self) -> bool {
+        let remembered = self.remembered.borrow();
+        (0u32..)
+            .zip(&self.files)
+            .any(|(number, found)| found.bytes.is_none() && !remembered.contains_key(&number))
+    }
+
     /// A decoder for one of its files.
     pub(crate) fn decoder(&self, file: &Location) -> Result<Box<dyn Decoder>, NodeError> {
         let LogFacts { zone, layout, taken, names, since, .. } = self.facts.clone();
@@ -196,6 +229,7 @@ fn declared(inventory: &Inventory, unread: &mut Vec<Unread>) -> Result<Vec<LogPl
                 how,
                 facts: LogFacts::of(log, inventory),
                 opened: RefCell::new(opened),
+                remembered: RefCell::default(),
             });
         }
     }
@@ -247,6 +281,7 @@ fn given(
                 how,
                 facts,
                 opened: RefCell::new(opened),
+                remembered: RefCell::default(),
             });
         }
     }

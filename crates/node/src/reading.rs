@@ -29,6 +29,8 @@ pub(crate) struct Wanted<'w> {
     pub(crate) cited: bool,
     /// Whether each by itself makes a session.
     pub(crate) whole: bool,
+    /// Whether more may be wanted later.
+    pub(crate) again: bool,
 }
 
 /// A record that was kept.

@@ -32,7 +32,7 @@ use crate::{
     Unreadable,
     field::{self, fault, required},
     interned::Interned,
-    json::{Members, scalar},
+    json::{Found, Members, scalar},
 };
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use unmasq_model::{AlertClass, Context, End, Endpoint, HttpContext, PerEnd, Protocol, Span};
@@ -90,6 +90,30 @@ const TLS: [&str; 1] = ["sni"];
 const SSH: [&str; 2] = ["client", "client.software_version"];
 const CLIENT: [&str; 1] = ["software_version"];
 
+/// The objects of an event that were read while passing over it.
+#[derive(Default)]
+struct Passed<'a> {
+    flow: Option<Found<'a, { FLOW.len() }>>,
+    alert: Option<Found<'a, { ALERT.len() }>>,
+    http: Option<Found<'a, { HTTP.len() }>>,
+}
+
+/// Reads the object at the front of a text, if it is written as the one before; gives its length.
+fn front<'a, const N: usize>(
+    members: &Members<N>,
+    text: &'a str,
+    read: &mut Option<Found<'a, N>>,
+) -> Option<usize> {
+    let (found, length) = members.read_front(text).unzip();
+    *read = found;
+    length
+}
+
+/// What was read in passing of an object, unless its name is written twice.
+fn whole<'a, const N: usize>(object: &str, passed: Option<Found<'a, N>>) -> Option<Found<'a, N>> {
+    passed.filter(|_| !object.is_empty())
+}
+
 /// A text or number, as text.
 type Text<'a> = Option<Cow<'a, str>>;
 
@@ -108,8 +132,23 @@ impl Eve {
     }
 
     pub(super) fn read(&mut self, line: &str) -> Reading {
-        let Some(event) = self.event.read(line) else {
-            return Reading::Unreadable(Unreadable::because("it is not one JSON object"));
+        // Objects that are written as they were in a line before are read in passing.
+        let mut passed = Passed::default();
+        let mut in_passing = |slot: usize, text| match EVENT[slot] {
+            "flow" => front(&self.flow, text, &mut passed.flow),
+            "alert" => front(&self.alert, text, &mut passed.alert),
+            "http" => front(&self.http, text, &mut passed.http),
+            _ => None,
+        };
+        let event = match self.event.read_nested(line, &mut in_passing) {
+            Some(event) => event,
+            None => {
+                passed = Passed::default();
+                match self.event.read(line) {
+                    Some(event) => event,
+                    None => return Reading::Unreadable(Unreadable::because("it is not one JSON object")),
+                }
+            }
         };
         let [
             event_type,
@@ -138,8 +177,8 @@ impl Eve {
             Some(_) => return Reading::NotAnAlert,
             None => return Reading::Unreadable(fault("event_type", "is missing: it is not EVE")),
         }
-        let flow = flow.and_then(|flow| self.flow.read(flow));
-        let alert = alert.and_then(|alert| self.alert.read(alert));
+        let flow = flow.and_then(|flow| whole(flow, passed.flow).or_else(|| self.flow.read(flow)));
+        let alert = alert.and_then(|alert| whole(alert, passed.alert).or_else(|| self.alert.read(alert)));
         let [signature, ..] = alert.unwrap_or_default();
         let protocol = required("proto", text(proto)).and_then(|name| field::protocol("proto", &name));
         let src = end(["src_ip", "src_port"], [src_ip, src_port].map(text), &protocol);
@@ -152,8 +191,9 @@ impl Eve {
             }
             _ => None,
         };
-        let http =
-            http.and_then(|http| self.http.read(http)).map(|http| self.http_context(http, text(tx_id)));
+        let http = http
+            .and_then(|http| whole(http, passed.http).or_else(|| self.http.read(http)))
+            .map(|http| self.http_context(http, text(tx_id)));
         let ssh_client = self.ssh_client([ssh, ssh_client, ssh_version]);
         let tls_sni = text(tls_sni).or_else(|| text(self.tls.read(tls?)?[0]));
         Draft {

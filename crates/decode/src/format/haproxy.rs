@@ -29,10 +29,10 @@ mod values;
 
 use super::{Definition, FormatTraits};
 use crate::{
-    BadLayout, Decoder, Fact, Hints, Record, Unreadable, access, field,
+    BadLayout, Decoder, Fact, Hints, Names, Record, Unreadable, access, field,
     field::{fault, required},
     json::{is_blank, text_of},
-    layout::Layout,
+    layout::{Division, Layout},
     syslog::{Syslog, Written},
 };
 use layout::Item;
@@ -63,6 +63,7 @@ const FAILED: &str = r"%ci:%cp [%t] %f/%[accept_name]: %[fc_err_str]";
 struct Haproxy {
     lines: Vec<Line>,
     hints: Hints,
+    division: Division,
 }
 
 /// One way in which lines are written.
@@ -107,75 +108,23 @@ impl Haproxy {
         {
             lines.push(Line::new(layout::compile(text)?, None, kind));
         }
-        Ok(Self { lines, hints: hints.clone() })
+        Ok(Self { lines, hints: hints.clone(), division: Division::default() })
     }
 
     /// The record of one message; `None` if no layout has written it.
     fn read(
-        &self,
+        &mut self,
         message: &str,
         written: Option<Written<'_>>,
     ) -> Option<Result<Option<Record>, Unreadable>> {
-        self.lines.iter().find_map(|line| {
-            let values = Values(line.layout.read(message)?);
+        let Self { lines, hints, division } = self;
+        lines.iter().find_map(|line| {
+            let values = Values(line.layout.read(message, division)?);
             let frontend = values.text(Item::Frontend);
             let frontend = frontend.as_deref().map(|name| name.trim_end_matches('~'));
             let is_other = line.frontend.as_deref().zip(frontend).is_some_and(|(own, name)| own != name);
-            (!is_other).then(|| self.record(line, &values, frontend, written))
+            (!is_other).then(|| line.record(&values, frontend, written, hints))
         })
-    }
-
-    fn record(
-        &self,
-        line: &Line,
-        values: &Values<'_>,
-        frontend: Option<&str>,
-        written: Option<Written<'_>>,
-    ) -> Result<Option<Record>, Unreadable> {
-        let Some(client) = client(values)? else { return Ok(None) };
-        let layer = line.layer;
-        let Edges { start, end } = times::edges(values, layer, written, &self.hints)?;
-        let failed = line.kind == Kind::Failed;
-        // A handshake that failed is over soon, whenever that was.
-        let end = if failed {
-            Span::between(end.from(), end.to().min(start.to().plus(access::ASSUMED_LONGEST)))
-        } else {
-            end
-        };
-        let outside = server::endpoint(values, [Item::FrontendIp, Item::FrontendPort])?;
-        let port = outside.and_then(|outside| outside.port).or_else(|| self.port(frontend?));
-        let (host, method, path) = asked(values);
-        let request = Request {
-            layer,
-            client_claimed: false,
-            host: host.map(Into::into),
-            method: method.map(Into::into),
-            path: path.map(Into::into),
-            agent: line.agent(values).map(Into::into),
-            status: status(values),
-            body_bytes: None,
-            position: None,
-            connection: None,
-            tries: if failed { Vec::new() } else { server::tries(values, &self.hints.names)? },
-        };
-        let outside = access::outside(outside.map(|outside| outside.ip), port);
-        let mut record = access::carried(outside, Some(client), request, start, end);
-        if line.kind == Kind::Connection {
-            // One client port has one connection at a time.
-            record.fact = Fact::Whole { start, end, proven: Span::new(start.to(), end.from()).ok() };
-        }
-        Ok(Some(record))
-    }
-
-    /// The port of the listeners of that name, if they have one.
-    fn port(&self, frontend: &str) -> Option<u16> {
-        let listeners = &self.hints.names.listeners;
-        let mut ports = listeners
-            .iter()
-            .filter(|listener| listener.name.as_deref() == Some(frontend))
-            .map(|listener| listener.port);
-        let first = ports.next()?;
-        ports.all(|port| port == first).then_some(first)
     }
 }
 
@@ -186,13 +135,12 @@ impl Decoder for Haproxy {
         }
         let text = text_of(frame);
         let syslog = Syslog::innermost(&text);
-        let cut = || {
-            // A long line is cut, and with it the quote that ends the request.
-            let message = || format!("{}\"", syslog.message);
-            (text.len() >= CUT_FROM).then(|| self.read(&message(), syslog.time)).flatten()
-        };
         // A format string may begin with what looks like a header.
-        let read = self.read(&text, None).or_else(|| self.read(syslog.message, syslog.time)).or_else(cut);
+        let mut read = self.read(&text, None).or_else(|| self.read(syslog.message, syslog.time));
+        if read.is_none() && text.len() >= CUT_FROM {
+            // A long line is cut, and with it the quote that ends the request.
+            read = self.read(&format!("{}\"", syslog.message), syslog.time);
+        }
         out.extend(read.ok_or(Unreadable::because("it is not written by any of the log formats"))??);
         Ok(())
     }
@@ -225,6 +173,49 @@ impl Line {
         Self { layout, frontend, kind, layer }
     }
 
+    /// The record of a line; none if no client came over the network.
+    fn record(
+        &self,
+        values: &Values<'_>,
+        frontend: Option<&str>,
+        written: Option<Written<'_>>,
+        hints: &Hints,
+    ) -> Result<Option<Record>, Unreadable> {
+        let Some(client) = client(values)? else { return Ok(None) };
+        let layer = self.layer;
+        let Edges { start, end } = times::edges(values, layer, written, hints)?;
+        let failed = self.kind == Kind::Failed;
+        // A handshake that failed is over soon, whenever that was.
+        let end = if failed {
+            Span::between(end.from(), end.to().min(start.to().plus(access::ASSUMED_LONGEST)))
+        } else {
+            end
+        };
+        let outside = server::endpoint(values, [Item::FrontendIp, Item::FrontendPort])?;
+        let port = outside.and_then(|outside| outside.port).or_else(|| port(&hints.names, frontend?));
+        let (host, method, path) = asked(values);
+        let request = Request {
+            layer,
+            client_claimed: false,
+            host: host.map(Into::into),
+            method: method.map(Into::into),
+            path: path.map(Into::into),
+            agent: self.agent(values).map(Into::into),
+            status: status(values),
+            body_bytes: None,
+            position: None,
+            connection: None,
+            tries: if failed { Vec::new() } else { server::tries(values, &hints.names)? },
+        };
+        let outside = access::outside(outside.map(|outside| outside.ip), port);
+        let mut record = access::carried(outside, Some(client), request, start, end);
+        if self.kind == Kind::Connection {
+            // One client port has one connection at a time.
+            record.fact = Fact::Whole { start, end, proven: Span::new(start.to(), end.from()).ok() };
+        }
+        Ok(Some(record))
+    }
+
     fn agent<'a>(&self, values: &Values<'a>) -> Option<Cow<'a, str>> {
         if self.kind == Kind::Agent { values.first_capture() } else { values.text(Item::Agent) }
     }
@@ -245,6 +236,17 @@ fn layer(layout: &Layout<Item>) -> Layer {
     ];
     let is_request = OF_REQUESTS.iter().any(|item| layout.has(*item));
     if is_request { Layer::Request } else { Layer::Connection }
+}
+
+/// The port of the listeners of that name, if they have one.
+fn port(names: &Names, frontend: &str) -> Option<u16> {
+    let mut ports = names
+        .listeners
+        .iter()
+        .filter(|listener| listener.name.as_deref() == Some(frontend))
+        .map(|listener| listener.port);
+    let first = ports.next()?;
+    ports.all(|port| port == first).then_some(first)
 }
 
 /// The peer; `None` if it came through a socket of the machine itself.

@@ -33,7 +33,7 @@ use crate::{
     access::{self, ASSUMED_LONGEST, ROUND},
     field::{self, UnixUnit, fault, required},
     json::{Object, is_blank, text_of},
-    layout::{Cells, Layout},
+    layout::{Division, Layout},
     syslog::Syslog,
 };
 use layout::{Escape, Var};
@@ -78,20 +78,21 @@ const UPSTREAMINFO: &str = r#"$remote_addr - $remote_user [$time_local] "$reques
 #[derive(Clone)]
 struct TextDecoder {
     layouts: Vec<(Escape, Layout<Var>)>,
+    division: Division,
 }
 
 impl TextDecoder {
     fn new(hints: &Hints, defaults: &[&str]) -> Result<Self, BadLayout> {
         let given = hints.layout.as_deref();
         let texts = given.as_ref().map_or(defaults, std::slice::from_ref);
-        Ok(Self { layouts: texts.iter().map(|text| layout::compile(text)).collect::<Result<_, _>>()? })
+        let layouts = texts.iter().map(|text| layout::compile(text)).collect::<Result<_, _>>()?;
+        Ok(Self { layouts, division: Division::default() })
     }
-}
 
-impl TextDecoder {
-    /// The fields of a line, and how they are escaped; `None` if no layout has written it.
-    fn read<'a>(&'a self, line: &'a str) -> Option<(Escape, Cells<'a, 'a, Var>)> {
-        self.layouts.iter().find_map(|(escape, layout)| Some((*escape, layout.read(line)?)))
+    /// Divides a line by the first layout that can have written it, and says which that is.
+    fn divide(&mut self, line: &str) -> Option<usize> {
+        let Self { layouts, division } = self;
+        layouts.iter().position(|(_, layout)| layout.divides(line, division))
     }
 }
 
@@ -101,16 +102,22 @@ impl Decoder for TextDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        let bare: Cow<'_, str>;
-        let read = match self.read(&text) {
-            Some(read) => Some(read),
-            None => {
-                bare = unwrapped(&text)?;
-                self.read(&bare).or_else(|| self.read(Syslog::innermost(&bare).message))
-            }
-        };
-        let (escape, cells) = read.ok_or(Unreadable::because("it is not written by the `log_format`"))?;
-        out.extend(record(&Values::Text(escape, &cells))?);
+        let bare;
+        let mut line = &*text;
+        let mut written = self.divide(line);
+        if written.is_none() {
+            bare = unwrapped(&text)?;
+            line = &bare;
+            written = self.divide(line);
+        }
+        if written.is_none() {
+            line = Syslog::innermost(line).message;
+            written = self.divide(line);
+        }
+        let written = written.ok_or(Unreadable::because("it is not written by the `log_format`"))?;
+        let (escape, layout) = &self.layouts[written];
+        let cells = layout.cells(line, &self.division);
+        out.extend(record(&Values::Text(*escape, &cells))?);
         Ok(())
     }
 

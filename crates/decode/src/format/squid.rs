@@ -29,7 +29,7 @@ use crate::{
     access::{self, ROUND},
     field::{self, UnixUnit, fault},
     json::{is_blank, text_of},
-    layout::{Cells, Layout},
+    layout::{Cells, Division, Layout},
 };
 use layout::Code;
 use std::{borrow::Cow, net::IpAddr, time::Duration};
@@ -50,11 +50,13 @@ const NATIVE: &str = "%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %m
 #[derive(Clone)]
 struct Squid {
     layout: Layout<Code>,
+    division: Division,
 }
 
 impl Squid {
     fn new(hints: &Hints) -> Result<Self, BadLayout> {
-        Ok(Self { layout: layout::compile(hints.layout.as_deref().unwrap_or(NATIVE))? })
+        let layout = layout::compile(hints.layout.as_deref().unwrap_or(NATIVE))?;
+        Ok(Self { layout, division: Division::default() })
     }
 }
 
@@ -64,7 +66,7 @@ impl Decoder for Squid {
             return Ok(());
         }
         let text = text_of(frame);
-        let cells = self.layout.read(&text);
+        let cells = self.layout.read(&text, &mut self.division);
         let cells = cells.ok_or(Unreadable::because("it is not written by the `logformat`"))?;
         out.extend(record(&Values(cells))?);
         Ok(())

@@ -36,12 +36,33 @@ impl<const N: usize> Members<N> {
     /// it is none.
     #[inline]
     pub(crate) fn read<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+        self.read_nested(text, &mut |_, _| None).or_else(|| self.surely(text))
+    }
+
+    /// The same of a line that is not unusual. An object that is wanted is offered to `nested`, with its
+    /// slot and the text that begins with it: who [reads it at once](Self::read_front) says how long it
+    /// is, and spares a second look at it.
+    #[inline]
+    pub(crate) fn read_nested<'a>(
+        &mut self,
+        text: &'a str,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> Option<Found<'a, N>> {
         let mut found = [None; N];
-        if self.shape.read(text, &mut found) {
+        if self.shape.read(text, &mut found, nested) {
             self.patience.hit();
             return Some(found);
         }
-        self.scan(text).or_else(|| self.surely(text))
+        self.scan(text, nested)
+    }
+
+    /// The values of the object that `text` begins with, and its length, if it has the known shape.
+    #[inline]
+    pub(crate) fn read_front<'a>(&self, text: &'a str) -> Option<(Found<'a, N>, usize)> {
+        let mut found = [None; N];
+        let end = self.shape.end_of_values(text, &mut found, &mut |_, _| None)?;
+        let end = scan::space_end(text.as_bytes(), end);
+        (self.shape.known && text.as_bytes().get(end) == Some(&b'}')).then_some((found, end + 1))
     }
 
     /// The same, slow and without doubt.
@@ -55,7 +76,11 @@ impl<const N: usize> Members<N> {
     }
 
     /// Passes over a line whatever its shape, and learns that.
-    fn scan<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+    fn scan<'a>(
+        &mut self,
+        text: &'a str,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> Option<Found<'a, N>> {
         let bytes = text.as_bytes();
         let mut learns = self.patience.is_worth_learning();
         if learns {
@@ -78,7 +103,7 @@ impl<const N: usize> Members<N> {
                 let quote = scan::plain_quote(bytes, at + 1)?;
                 let slot = self.names.slot(&bytes[at + 1..quote]);
                 let start = scan::colon_end(bytes, quote + 1)?;
-                let end = scan::value_end(bytes, start)?;
+                let end = value_end(text, start, slot < N, |rest| nested(slot, rest))?;
                 if let Some(found) = found.get_mut(slot) {
                     twice |= found.is_some();
                     *found = Some(if found.is_some() { "" } else { &text[start..end] });
@@ -161,12 +186,23 @@ impl Shape {
 
     /// Finds the values of a line of this shape; `false` for any other, of which it finds anything.
     #[inline(always)]
-    fn read<'a, const N: usize>(&self, text: &'a str, found: &mut Found<'a, N>) -> bool {
-        self.known && self.end_of_values(text, found).is_some_and(|end| is_end(text.as_bytes(), end))
+    fn read<'a, const N: usize>(
+        &self,
+        text: &'a str,
+        found: &mut Found<'a, N>,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> bool {
+        let end = if self.known { self.end_of_values(text, found, nested) } else { None };
+        end.is_some_and(|end| is_end(text.as_bytes(), end))
     }
 
     #[inline(always)]
-    fn end_of_values<'a, const N: usize>(&self, text: &'a str, found: &mut Found<'a, N>) -> Option<usize> {
+    fn end_of_values<'a, const N: usize>(
+        &self,
+        text: &'a str,
+        found: &mut Found<'a, N>,
+        nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
+    ) -> Option<usize> {
         let bytes = text.as_bytes();
         let mut between = 0;
         let mut at = 0;
@@ -180,7 +216,7 @@ impl Shape {
             }
             between += part.length;
             at += part.length;
-            let end = scan::value_end(bytes, at)?;
+            let end = value_end(text, at, part.slot < N, |rest| nested(part.slot, rest))?;
             if let Some(found) = found.get_mut(part.slot) {
                 *found = Some(&text[at..end]);
             }
@@ -188,6 +224,24 @@ impl Shape {
         }
         Some(at)
     }
+}
+
+/// The position after the value that begins at `at`; an object that is wanted may be read by `nested`.
+#[inline(always)]
+fn value_end<'a>(
+    text: &'a str,
+    at: usize,
+    is_wanted: bool,
+    nested: impl FnOnce(&'a str) -> Option<usize>,
+) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if is_wanted
+        && bytes.get(at) == Some(&b'{')
+        && let Some(length) = nested(&text[at..])
+    {
+        return Some(at + length);
+    }
+    scan::value_end(bytes, at)
 }
 
 /// Whether nothing follows but the brace that closes the object.
@@ -293,162 +347,4 @@ pub(crate) fn digest(text: &[u8]) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const NAMES: [&str; 6] = ["a", "name", "longer_name", "longer_names", "", "é"];
-
-    fn members() -> Members<6> {
-        Members::new(NAMES)
-    }
-
-    /// Whether a line is read as the slow way reads it, by a reader that has seen `before`.
-    fn holds(before: &[&str], line: &str) -> bool {
-        let mut fast = members();
-        for line in before {
-            fast.read(line);
-        }
-        let slow = members().surely(line);
-        [
-            fast.scan(line).is_none_or(|found| Some(found) == slow),
-            fast.read(line) == slow,
-            fast.read(line) == slow,
-        ] == [true; 3]
-    }
-
-    #[test]
-    fn values_are_found_as_they_are_written() {
-        let mut members = members();
-        let line = r#" { "name" : "x\"y" ,"b":[1,{"a":2}],"a":-1.5e3, "longer_name":{"a":[]} , "é":null } "#;
-        for _ in 0..3 {
-            let want = [Some("-1.5e3"), Some(r#""x\"y""#), Some(r#"{"a":[]}"#), None, None, Some("null")];
-            assert_eq!(members.read(line), Some(want));
-        }
-        assert_eq!(members.read("\u{feff}{}\r\n"), Some([None; 6]));
-        assert_eq!(
-            members.read(r#"{"a":1,"a":1,"name":2}"#),
-            Some([Some(""), Some("2"), None, None, None, None])
-        );
-        assert_eq!(members.read(r#"{"a":1,"\u0061":1}"#).map(|found| found[0]), Some(Some("")));
-    }
-
-    #[test]
-    fn a_line_of_the_known_shape_is_still_held_to_json() {
-        let mut members = members();
-        let line = r#"{"a":1,"b":"x","name":true}"#;
-        for (from, to) in [
-            ("1", "01"),
-            ("1", "1."),
-            ("1", "+1"),
-            ("1", ""),
-            ("1", "-"),
-            ("1", "1e"),
-            ("1", "1 2"),
-            ("1", "tru"),
-            ("x", "\t"),
-            ("x", "\\"),
-            ("x", "\\x"),
-            ("x", "\\u12g4"),
-            ("x", "\""),
-            ("true", "truE"),
-            ("true", "nul"),
-            ("true", "[1,]"),
-            ("true", "[,]"),
-            ("true", "{,}"),
-            ("true", "{\"a\"}"),
-            ("true", "[1}"),
-            ("}", "} x"),
-            ("}", ""),
-            ("}", "}}"),
-            ("}", ",}"),
-            ("{", "{{"),
-        ] {
-            assert!(members.read(line).is_some());
-            assert_eq!(members.read(&line.replacen(from, to, 1)), None, "{from} as {to}");
-        }
-    }
-
-    #[test]
-    fn no_nest_is_too_deep_and_no_line_too_long_to_be_read() {
-        for depth in [62, 63, 64, 65, 10_000] {
-            let line = format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
-            assert!(holds(&[&line], &line), "{depth}");
-        }
-        let many: Vec<_> = (0..2_000).map(|at| format!("\"x{at}\":{at}")).collect();
-        let line = format!("{{{},\"a\":1}}", many.join(","));
-        assert!(holds(&[&line], &line));
-        let mut members = members();
-        members.read(&line);
-        assert!(!members.shape.known && members.shape.parts.len() <= PARTS);
-    }
-
-    fn value() -> impl Strategy<Value = String> {
-        let leaf = prop_oneof![
-            prop::sample::select(
-                &[
-                    "1",
-                    "-0",
-                    "0.5",
-                    "1e9",
-                    "-2.5E+10",
-                    "true",
-                    "false",
-                    "null",
-                    "\"\"",
-                    "01",
-                    "1.",
-                    "nul",
-                    "\"\u{1}\""
-                ][..]
-            )
-            .prop_map(str::to_owned),
-            r#"[a-z,:{}\[\] é]{0,20}"#.prop_map(|text| serde_json::Value::from(text).to_string()),
-            r#""(\\[nrtbfu/"\\]|[0-9a-f]{4}|.){0,12}""#,
-        ];
-        leaf.prop_recursive(3, 12, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4)
-                    .prop_map(|items| format!("[{}]", items.join(" ,"))),
-                object(inner, 4),
-            ]
-        })
-    }
-
-    fn object(value: impl Strategy<Value = String>, most: usize) -> impl Strategy<Value = String> {
-        let name = prop_oneof![
-            8 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
-            4 => "[a-z_]{1,14}",
-            1 => Just("\\u0061".to_owned()),
-        ];
-        let space = prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\n\t")];
-        let member =
-            (name, space, value).prop_map(|(name, s, value)| format!("{s}\"{name}\"{s}:{s}{value}{s}"));
-        prop::collection::vec(member, 0..most).prop_map(|members| format!("{{{}}}", members.join(",")))
-    }
-
-    proptest! {
-        #[test]
-        fn both_ways_read_the_same(
-            line in object(value(), 7),
-            cut in any::<prop::sample::Index>(),
-            byte in prop::sample::select(&b"\"\\{}[]:, 0-.eE\x01tn"[..]),
-        ) {
-            prop_assert!(holds(&[], &line), "{line}");
-            // The same shape with one byte changed, or cut short.
-            let mut changed = line.clone().into_bytes();
-            changed[cut.index(line.len())] = byte;
-            let changed = String::from_utf8_lossy(&changed).into_owned();
-            prop_assert!(holds(&[&line], &changed), "{line} {changed}");
-            let short = line.get(..cut.index(line.len())).unwrap_or_default();
-            prop_assert!(holds(&[&line], short), "{line} {short}");
-        }
-
-        #[test]
-        fn no_text_is_a_panic(text in "\\PC{0,60}", json in r#"[{}\[\]":,\\ a0.e-]{0,40}"#) {
-            for text in [text, json] {
-                prop_assert!(holds(&["{}"], &text), "{text}");
-            }
-        }
-    }
-}
+mod tests;

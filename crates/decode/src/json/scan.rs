@@ -85,22 +85,14 @@ pub(super) fn quote(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// The position of the quote that ends the name whose first character is at `at`; `None` also if it has
 /// an escape, for it may then mean any other name.
 #[inline]
-pub(super) fn plain_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(word) = word(bytes, at) {
-        let special = special(word);
-        if special != 0 {
-            at += lowest_byte(special);
-            return (bytes[at] == b'"').then_some(at);
-        }
-        at += 8;
-    }
-    loop {
-        match *bytes.get(at)? {
-            b'"' => return Some(at),
-            b'\\' | 0..0x20 => return None,
-            _ => at += 1,
-        }
-    }
+pub(super) fn plain_quote(bytes: &[u8], at: usize) -> Option<usize> {
+    let soon = bytes.get(at..)?.first_chunk().and_then(|name| first_of(name, special));
+    let end = match soon {
+        Some(length) => at + length,
+        None => quote(bytes, at)?,
+    };
+    let is_plain = soon.is_some() || !has_escape(&bytes[at..end]);
+    (bytes[end] == b'"' && is_plain).then_some(end)
 }
 
 /// The position after the name at `at`, its colon and the white space around that: where its value is.
@@ -108,7 +100,9 @@ pub(super) fn name_end(bytes: &[u8], at: usize) -> Option<usize> {
     if *bytes.get(at)? != b'"' {
         return None;
     }
-    colon_end(bytes, quote(bytes, at + 1)? + 1)
+    let soon = bytes.get(at + 1..)?.first_chunk().and_then(|name| first_of(name, special));
+    let end = soon.map(|length| at + 1 + length).filter(|end| bytes[*end] == b'"');
+    colon_end(bytes, end.map_or_else(|| quote(bytes, at + 1), Some)? + 1)
 }
 
 /// The position after the colon that follows a name, and the white space around it.
@@ -131,6 +125,13 @@ fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+/// The same, tried as a short value first.
+#[inline]
+fn scalar_end_soon(bytes: &[u8], at: usize) -> Option<usize> {
+    let short = bytes.get(at..)?.first_chunk().and_then(short_length);
+    short.map_or_else(|| scalar_end(bytes, at), |length| Some(at + length))
+}
+
 /// The same of an object or array, however deep: one bit for each that is open, 1 for an object.
 fn nested_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     const NONE_OPEN: u64 = 1;
@@ -151,7 +152,7 @@ fn nested_end(bytes: &[u8], mut at: usize) -> Option<usize> {
                     continue;
                 }
             }
-            _ => at = scalar_end(bytes, at)?,
+            _ => at = scalar_end_soon(bytes, at)?,
         }
         // Here one has ended.
         loop {

@@ -1,7 +1,11 @@
 //! One file of alerts, read by as many as there are cores.
 
 use super::{Options, inputs::told};
-use crate::{NodeError, Unread, plan::last_written};
+use crate::{
+    NodeError, Unread,
+    plan::last_written,
+    reading::{BREAKS_OFF, TOO_LONG},
+};
 use std::{
     mem,
     ops::Range,
@@ -153,10 +157,10 @@ impl AlertFile {
                 }
             }
             ChunkPart::First => {
-                lines.push(Line { range: all, says: Says::Refused(crate::reading::TOO_LONG) })
+                lines.push(Line { range: all, says: Says::Refused(TOO_LONG) });
             }
             ChunkPart::Cut => {
-                lines.push(Line { range: all, says: Says::Refused(crate::reading::BREAKS_OFF) })
+                lines.push(Line { range: all, says: Says::Refused(BREAKS_OFF) });
             }
             ChunkPart::More => lines.push(Line { range: all, says: Says::More }),
         }
@@ -164,7 +168,7 @@ impl AlertFile {
 
     fn says(&self, reader: &mut AlertReader, line: &[u8], field: &str, first: bool) -> Says {
         if line.len() > LINE_LIMIT {
-            return Says::Refused(crate::reading::TOO_LONG);
+            return Says::Refused(TOO_LONG);
         }
         Says::Read(reader.read(&self.format.carrier().alert_of(content(line, first), field)))
     }

@@ -13,4 +13,5 @@ mod lab;
 mod lookup;
 mod run;
 mod schema;
+mod stream;
 mod trace;

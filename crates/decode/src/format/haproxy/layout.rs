@@ -322,8 +322,10 @@ mod tests {
         let layout =
             compile(r"%{+Q}o\ %{-Q}(ip)ci:%cp\ [%tr]  %ft %[capture.req.hdr(0),json(a[b])] 100%% %r")
                 .unwrap();
-        let cells =
-            layout.read(r#"192.0.2.1:80 [22/Nov/2026:10:57:50.823] "fe" "x" 100% "GET / HTTP/1.1""#).unwrap();
+        let mut division = crate::layout::Division::default();
+        let cells = layout
+            .read(r#"192.0.2.1:80 [22/Nov/2026:10:57:50.823] "fe" "x" 100% "GET / HTTP/1.1""#, &mut division)
+            .unwrap();
         assert_eq!(cells.get(Item::ClientPort), Ok(Some("80")));
         assert_eq!(cells.get(Item::Frontend), Ok(Some("fe")));
         assert_eq!(cells.get(Item::Request), Ok(Some("GET / HTTP/1.1")));

@@ -1,0 +1,180 @@
+use super::*;
+use proptest::prelude::*;
+
+const NAMES: [&str; 6] = ["a", "name", "longer_name", "longer_names", "", "é"];
+
+fn members() -> Members<6> {
+    Members::new(NAMES)
+}
+
+/// Whether a line is read as the slow way reads it, by a reader that has seen `before`.
+fn holds(before: &[&str], line: &str) -> bool {
+    let mut fast = members();
+    for line in before {
+        fast.read(line);
+    }
+    let slow = members().surely(line);
+    [
+        fast.scan(line, &mut |_, _| None).is_none_or(|found| Some(found) == slow),
+        fast.read(line) == slow,
+        fast.read(line) == slow,
+    ] == [true; 3]
+}
+
+#[test]
+fn values_are_found_as_they_are_written() {
+    let mut members = members();
+    let line = r#" { "name" : "x\"y" ,"b":[1,{"a":2}],"a":-1.5e3, "longer_name":{"a":[]} , "é":null } "#;
+    for _ in 0..3 {
+        let want = [Some("-1.5e3"), Some(r#""x\"y""#), Some(r#"{"a":[]}"#), None, None, Some("null")];
+        assert_eq!(members.read(line), Some(want));
+    }
+    assert_eq!(members.read("\u{feff}{}\r\n"), Some([None; 6]));
+    assert_eq!(
+        members.read(r#"{"a":1,"a":1,"name":2}"#),
+        Some([Some(""), Some("2"), None, None, None, None])
+    );
+    assert_eq!(members.read(r#"{"a":1,"\u0061":1}"#).map(|found| found[0]), Some(Some("")));
+}
+
+#[test]
+fn a_line_of_the_known_shape_is_still_held_to_json() {
+    let mut members = members();
+    let line = r#"{"a":1,"b":"x","name":true}"#;
+    for (from, to) in [
+        ("1", "01"),
+        ("1", "1."),
+        ("1", "+1"),
+        ("1", ""),
+        ("1", "-"),
+        ("1", "1e"),
+        ("1", "1 2"),
+        ("1", "tru"),
+        ("x", "\t"),
+        ("x", "\\"),
+        ("x", "\\x"),
+        ("x", "\\u12g4"),
+        ("x", "\""),
+        ("true", "truE"),
+        ("true", "nul"),
+        ("true", "[1,]"),
+        ("true", "[,]"),
+        ("true", "{,}"),
+        ("true", "{\"a\"}"),
+        ("true", "[1}"),
+        ("}", "} x"),
+        ("}", ""),
+        ("}", "}}"),
+        ("}", ",}"),
+        ("{", "{{"),
+    ] {
+        assert!(members.read(line).is_some());
+        assert_eq!(members.read(&line.replacen(from, to, 1)), None, "{from} as {to}");
+    }
+}
+
+#[test]
+fn no_nest_is_too_deep_and_no_line_too_long_to_be_read() {
+    for depth in [62, 63, 64, 65, 10_000] {
+        let line = format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(holds(&[&line], &line), "{depth}");
+    }
+    let many: Vec<_> = (0..2_000).map(|at| format!("\"x{at}\":{at}")).collect();
+    let line = format!("{{{},\"a\":1}}", many.join(","));
+    assert!(holds(&[&line], &line));
+    let mut members = members();
+    members.read(&line);
+    assert!(!members.shape.known && members.shape.parts.len() <= PARTS);
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        prop::sample::select(
+            &[
+                "1",
+                "-0",
+                "0.5",
+                "1e9",
+                "-2.5E+10",
+                "true",
+                "false",
+                "null",
+                "\"\"",
+                "01",
+                "1.",
+                "nul",
+                "\"\u{1}\""
+            ][..]
+        )
+        .prop_map(str::to_owned),
+        r#"[a-z,:{}\[\] é]{0,20}"#.prop_map(|text| serde_json::Value::from(text).to_string()),
+        r#""(\\[nrtbfu/"\\]|[0-9a-f]{4}|.){0,12}""#,
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(" ,"))),
+            object(inner, 4),
+        ]
+    })
+}
+
+fn object(value: impl Strategy<Value = String>, most: usize) -> impl Strategy<Value = String> {
+    let name = prop_oneof![
+        8 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
+        4 => "[a-z_]{1,14}",
+        1 => Just("\\u0061".to_owned()),
+    ];
+    let space = prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\n\t")];
+    let member = (name, space, value).prop_map(|(name, s, value)| format!("{s}\"{name}\"{s}:{s}{value}{s}"));
+    prop::collection::vec(member, 0..most).prop_map(|members| format!("{{{}}}", members.join(",")))
+}
+
+proptest! {
+    #[test]
+    fn both_ways_read_the_same(
+        line in object(value(), 7),
+        cut in any::<prop::sample::Index>(),
+        byte in prop::sample::select(&b"\"\\{}[]:, 0-.eE\x01tn"[..]),
+    ) {
+        prop_assert!(holds(&[], &line), "{line}");
+        // The same shape with one byte changed, or cut short.
+        let mut changed = line.clone().into_bytes();
+        changed[cut.index(line.len())] = byte;
+        let changed = String::from_utf8_lossy(&changed).into_owned();
+        prop_assert!(holds(&[&line], &changed), "{line} {changed}");
+        let short = line.get(..cut.index(line.len())).unwrap_or_default();
+        prop_assert!(holds(&[&line], short), "{line} {short}");
+    }
+
+    #[test]
+    fn an_object_that_is_read_at_once_reads_the_same(inner in object(value(), 4), other in object(value(), 4), line in object(value(), 4)) {
+        // Two lines of one shape, with an object of ours in a wanted place.
+        let with = |inner: &str| line.replacen('{', &format!("{{\"name\":{inner},"), 1).replace(",}", "}");
+        let (mut outer, mut nested) = (members(), members());
+        for line in [with(&inner), with(&inner), with(&other), with(&inner)] {
+            let mut read = None;
+            let found = outer.read_nested(&line, &mut |slot, rest| {
+                read = nested.read_front(rest).filter(|_| slot == 1);
+                read.map(|(_, length)| length)
+            });
+            let slow = members().surely(&line);
+            if let Some(found) = found {
+                prop_assert_eq!(Some(found), slow, "{}", line);
+                let inner = found[1].unwrap_or_default();
+                match read {
+                    Some((read, length)) if !inner.is_empty() => {
+                        prop_assert_eq!((Some(read), length), (members().surely(inner), inner.len()), "{}", line);
+                    }
+                    _ => drop(nested.read(inner)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_panic(text in "\\PC{0,60}", json in r#"[{}\[\]":,\\ a0.e-]{0,40}"#) {
+        for text in [text, json] {
+            prop_assert!(holds(&["{}"], &text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Batch runs over the recorded corpora.
+
+mod hold;
