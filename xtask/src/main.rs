@@ -1,6 +1,7 @@
 //! Chores: `cargo xtask --help` lists them.
 
 mod bench_compare;
+mod budgets;
 mod lab;
 mod sim;
 #[cfg(test)]
@@ -21,6 +22,8 @@ struct Arguments {
 enum Chore {
     /// Measure unmasq beside the engines that one might use instead.
     BenchCompare(bench_compare::Arguments),
+    /// Hold the hot loops to the instructions that they may take.
+    Budgets(budgets::Arguments),
     /// Trace the recorded lab and hold the answers against its truth.
     Lab(lab::Arguments),
     /// Run small worlds from seeds and check every law in them.
@@ -32,6 +35,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::BenchCompare(arguments) => bench_compare::run(&arguments),
+        Chore::Budgets(arguments) => budgets::run(&arguments),
         Chore::Lab(arguments) => lab::run(&arguments),
         Chore::Sim(arguments) => sim::run(&arguments),
         Chore::Workload(arguments) => workload::run(&arguments),
