@@ -8,7 +8,7 @@ mod surroundings;
 mod table;
 mod verdict;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use count::Program;
 use std::path::{Path, PathBuf};
 use surroundings::Surroundings;
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     update: bool,
 }
 
-/// What lowers a budget, or accepts a price.
+/// What makes a count the budget.
 const UPDATE: &str = "cargo xtask budgets --update";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -40,9 +40,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let instructions = count_all()?;
         Table::of(here, &instructions).write(&path)?;
         for (name, now) in &instructions {
-            println!("{name:<width$}  {now:>10.1}", width = width(&instructions));
+            println!("{now:>10.1}  {name}");
         }
-        println!("\nwritten to {}", path.display());
+        println!("written to {}", path.display());
         return Ok(());
     }
     let table = Table::read(&path)?;
@@ -68,37 +68,33 @@ fn count_all() -> Result<Vec<(String, f64)>> {
         .collect()
 }
 
-/// Prints every loop; fails if one is not within its budget, or far below it.
+/// Prints every loop; fails if one is not within its budget.
 fn report(counted: &[Counted]) -> Result<()> {
-    let width = counted.iter().map(|one| one.name.len()).max().unwrap_or(0);
-    println!("{:<width$}  {:>10}  {:>10}", "instructions per item", "budget", "now", width = width.max(21));
-    for one in counted {
-        println!("{one:<width$}", width = width.max(21));
-    }
-    let named = |verdict: Verdict| {
-        let lines = counted.iter().filter(|one| one.verdict() == verdict).map(|one| format!("\n  {one}"));
-        lines.collect::<String>()
-    };
-    let complaints = [
-        (
-            Verdict::Above,
-            "above the budget: make it cheaper; or, if that is its price, say why in the commit",
-        ),
-        (Verdict::Below, "far below the budget, so lower it, lest it grow back unseen"),
-        (Verdict::Unknown, "without a budget"),
-        (Verdict::Gone, "a budget without a loop"),
-    ];
-    let complaints = complaints.into_iter().map(|(verdict, what)| (what, named(verdict)));
-    let complaints: Vec<_> = complaints.filter(|(_, named)| !named.is_empty()).collect();
-    if complaints.is_empty() {
-        return Ok(());
-    }
-    let said: Vec<_> = complaints.into_iter().map(|(what, named)| format!("{what}:{named}")).collect();
-    bail!("{}\n`{UPDATE}` makes what was counted the budget", said.join("\n"))
+    const HEADER: &str = "instructions per item";
+    let width = counted.iter().map(|one| one.name.len()).fold(HEADER.len(), usize::max);
+    println!("{HEADER:<width$}  {:>10}  {:>10}", "budget", "now");
+    counted.iter().for_each(|one| println!("{one:<width$}"));
+    let complaints: String = [
+        (Verdict::Above, "More than 3 % above: make it cheaper, or say in the commit why this is its price."),
+        (Verdict::Below, "More than 3 % below: lower the budget, lest the loop grow back unseen."),
+        (Verdict::Unknown, "Without a budget:"),
+        (Verdict::Gone, "A budget without a loop:"),
+    ]
+    .into_iter()
+    .map(|(verdict, what)| complaint(counted, verdict, what))
+    .collect();
+    ensure!(
+        complaints.is_empty(),
+        "the budgets do not hold\n{complaints}Accept what was counted with `{UPDATE}`"
+    );
+    Ok(())
 }
 
-fn width(instructions: &[(String, f64)]) -> usize {
-    instructions.iter().map(|(name, _)| name.len()).max().unwrap_or(0)
+/// What is said of all loops of a verdict; nothing if there are none.
+fn complaint(counted: &[Counted], verdict: Verdict, what: &str) -> String {
+    let named = counted.iter().filter(|one| one.verdict() == verdict);
+    let lines: String = named.map(|one| format!("  {}\n", one.complaint())).collect();
+    if lines.is_empty() { lines } else { format!("{what}\n{lines}") }
 }
 
 fn path() -> PathBuf {

@@ -35,7 +35,7 @@ type HotLoop = (&'static str, fn(usize));
 const LOOPS: [HotLoop; 13] = [
     ("nat_json_same_order", |passes| decode(Format::AlibabaNat, None, &lines::nat_json(ITEMS), passes)),
     ("nat_json_any_order", |passes| {
-        decode(Format::AlibabaNat, None, &lines::nat_json_shuffled(ITEMS), passes)
+        decode(Format::AlibabaNat, None, &lines::nat_json_shuffled(ITEMS), passes);
     }),
     ("nat_json_texts", |passes| decode(Format::AlibabaNat, None, &lines::nat_json_texts(ITEMS), passes)),
     ("nat_csv", |passes| decode(Format::AlibabaNatCsv, None, &lines::nat_csv(ITEMS), passes)),
