@@ -7,82 +7,123 @@ use std::net::{IpAddr, Ipv4Addr};
 use unmasq_model::{LogTime, Span};
 
 /// An IPv4 address in dotted decimals that is not `0.0.0.0`; see [`address`](super::address).
-#[inline]
-pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
-    let length = bytes.len();
-    if !(7..=15).contains(&length) {
-        return None;
-    }
-    // The text as one number, its first character in the lowest byte.
-    let mut rest = match (bytes.first_chunk(), bytes.last_chunk()) {
-        (Some(first), Some(last)) => {
-            let beyond_first = (u64::from_le_bytes(*last) >> (8 * (15 - length))) >> 8;
-            u128::from(u64::from_le_bytes(*first)) | u128::from(beyond_first) << 64
-        }
-        _ => bytes.iter().rev().fold(0, |all, byte| all << 8 | u128::from(*byte)),
-    };
-    let mut octets = [0; 4];
-    let mut read = 0;
-    for octet in &mut octets {
-        let [a, b, c, d, ..] = rest.to_le_bytes();
-        let (value, digits) = leading_octet([a, b, c, d])?;
-        *octet = value;
-        read += digits + 1;
-        rest >>= 8 * digits;
-        // A dot, or behind the last octet nothing.
-        let [parting, ..] = rest.to_le_bytes();
-        if parting != if read > length { 0 } else { b'.' } {
-            return None;
-        }
-        rest >>= 8;
-    }
-    if read != length + 1 {
-        return None;
-    }
-    let ip = Ipv4Addr::from(octets);
-    (!ip.is_unspecified()).then_some(IpAddr::V4(ip))
+#[inline(always)]
+pub(crate) fn address(text: &[u8]) -> Option<IpAddr> {
+    octets(text).filter(|octets| *octets != 0).map(|octets| IpAddr::V4(Ipv4Addr::from_bits(octets)))
 }
 
-/// The number of up to three digits that begins a text of four bytes, and how many digits it has.
-#[inline(always)]
-fn leading_octet(text: [u8; 4]) -> Option<(u8, usize)> {
-    // Digits become their value, all other bytes more than nine; their highest bits then tell.
-    let digits = u32::from_le_bytes(text) ^ 0x3030_3030;
-    let others = (((digits & 0x7f7f_7f7f) + 0x7676_7676) | digits) & 0x8080_8080;
-    let count = others.trailing_zeros() / 8;
-    if !(1..=3).contains(&count) {
+/// The four octets of an IPv4 address as one number.
+#[inline(never)]
+fn octets(text: &[u8]) -> Option<u32> {
+    // Two octets and their dots are at most eight characters: the front has two, and the back two.
+    let (front, back) = match (text.first_chunk(), text.last_chunk()) {
+        (Some(front), Some(back)) => (u64::from_le_bytes(*front), u64::from_le_bytes(*back)),
+        _ => word(text).map(|text| (text, text << 8))?,
+    };
+    let (first, length) = two_octets(front)?;
+    let rest = text.len().checked_sub(length + 1).filter(|rest| (3..=7).contains(rest))?;
+    let (last, last_length) = two_octets(back >> (64 - 8 * rest))?;
+    if byte(front, length) != b'.' || last_length != rest {
         return None;
     }
-    let [hundreds, tens, ones, _] = (digits << (8 * (3 - count))).to_le_bytes();
-    let value = u16::from(hundreds) * 100 + u16::from(tens) * 10 + u16::from(ones);
+    Some(first << 16 | last)
+}
+
+/// The two octets that a text begins with, the first one above the second, and their length with the dot
+/// between them.
+#[inline(always)]
+fn two_octets(text: u64) -> Option<(u32, usize)> {
+    let digits = text ^ ZEROS;
+    let others = no_digits(digits);
+    let first = lowest_byte(others);
+    let length = lowest_byte(others & others.wrapping_sub(1));
+    let second = length.wrapping_sub(first + 1);
+    if !(1..=3).contains(&first) || !(1..=3).contains(&second) || byte(text, first) != b'.' {
+        return None;
+    }
+    let rest = digits >> (8 * (first + 1));
     // No zero stands before other digits.
-    let least = [0, 0, 10, 100][count as usize & 3];
-    Some((u8::try_from(value).ok().filter(|_| value >= least)?, count as usize))
+    if (first > 1 && byte(digits, 0) == 0) || (second > 1 && byte(rest, 0) == 0) {
+        return None;
+    }
+    let octets = fours(digits << (64 - 8 * first) >> 32 | rest << (64 - 8 * second));
+    let [a, 0, _, _, b, 0, _, _] = octets.to_le_bytes() else { return None };
+    Some((u32::from(a) << 8 | u32::from(b), length))
 }
 
 /// A number of one to eighteen digits; see [`number`](super::number).
 #[inline]
 pub(crate) fn number(text: &[u8]) -> Option<u64> {
-    if !(1..=18).contains(&text.len()) {
-        return None;
+    match text.len() {
+        1..=8 => eight_digits((word(text)? ^ ZEROS) << (64 - 8 * text.len())).map(u64::from),
+        9..=18 => long_number(text),
+        _ => None,
     }
+}
+
+#[inline(never)]
+fn long_number(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0, |number, byte| {
         let digit = byte.wrapping_sub(b'0');
         (digit <= 9).then(|| number * 10 + u64::from(digit))
     })
 }
 
-/// The number of eight digits, all looked at together: pairs of them first, then fours, then all.
-#[inline]
-fn eight_digits(text: [u8; 8]) -> Option<u32> {
-    const ONES: u64 = u64::MAX / 0xff;
-    let digits = u64::from_le_bytes(text) ^ (ONES * 0x30);
-    if (digits | (digits + ONES * 0x76)) & (ONES << 7) != 0 {
+// Up to eight characters are looked at as one number, the first one in its lowest byte. Exclusive or with
+// `ZEROS` makes digits their value, and all others more than nine.
+
+const ONES: u64 = u64::MAX / 0xff;
+const HIGHS: u64 = ONES << 7;
+const ZEROS: u64 = ONES * b'0' as u64;
+
+/// A text of one to eight characters, and nothing above it.
+#[inline(always)]
+fn word(text: &[u8]) -> Option<u64> {
+    match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) if text.len() <= 8 => {
+            let last = u64::from(u32::from_le_bytes(*last));
+            Some(u64::from(u32::from_le_bytes(*first)) | last << (8 * (text.len() - 4)))
+        }
+        _ => match *text {
+            [a] => Some(u64::from(a)),
+            [a, b] => Some(u64::from(u16::from_le_bytes([a, b]))),
+            [a, b, c] => Some(u64::from(u32::from_le_bytes([a, b, c, 0]))),
+            _ => None,
+        },
+    }
+}
+
+#[inline(always)]
+const fn byte(word: u64, at: usize) -> u8 {
+    (word >> (8 * at)).to_le_bytes()[0]
+}
+
+/// The highest bit of each byte that is no digit's value.
+#[inline(always)]
+const fn no_digits(digits: u64) -> u64 {
+    (((digits & !HIGHS) + ONES * 0x76) | digits) & HIGHS
+}
+
+#[inline(always)]
+const fn lowest_byte(found: u64) -> usize {
+    found.trailing_zeros() as usize / 8
+}
+
+/// Each four digits as one number: pairs of them first.
+#[inline(always)]
+const fn fours(digits: u64) -> u64 {
+    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff
+}
+
+/// The number of eight digits.
+#[inline(always)]
+fn eight_digits(digits: u64) -> Option<u32> {
+    if no_digits(digits) != 0 {
         return None;
     }
-    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    u32::try_from((fours * 10_000 + (fours >> 32)) & 0xffff_ffff).ok()
+    let fours = fours(digits);
+    u32::try_from((fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff).ok()
 }
 
 /// A port; see [`port`](super::port).
@@ -98,7 +139,8 @@ pub(crate) fn seconds(text: &[u8]) -> Option<Span> {
     let (front, rest) = text.split_last_chunk::<8>()?;
     let &[first @ b'1'..=b'9', second @ b'0'..=b'9'] = front else { return None };
     let hundred_millions = i64::from(first - b'0') * 10 + i64::from(second - b'0');
-    let seconds = hundred_millions * 100_000_000 + i64::from(eight_digits(*rest)?);
+    let seconds =
+        hundred_millions * 100_000_000 + i64::from(eight_digits(u64::from_le_bytes(*rest) ^ ZEROS)?);
     let at = |us| LogTime::from_unix_us(seconds * 1_000_000 + us);
     Some(Span::between(at(0)?, at(999_999)?))
 }

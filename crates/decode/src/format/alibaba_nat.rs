@@ -38,7 +38,7 @@ use crate::{
     json::{Members, is_blank, scalar, text_of},
 };
 use jiff::tz::TimeZone;
-use std::{borrow::Cow, marker::PhantomData, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, net::IpAddr, time::Duration};
 use unmasq_model::{Endpoint, GatewayName, Protocol, Realm, Role, Span, Translation};
 
 /// The JSON form.
@@ -123,7 +123,10 @@ impl Decoder for JsonDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        let found = self.members.read(&text).ok_or(Unreadable::because("it is not one JSON object"))?;
+        let mut found = [None; NAMES.len()];
+        if !self.members.read_into(&text, &mut found) {
+            return Err(Unreadable::because("it is not one JSON object"));
+        }
         read::<Json>(&found, self.zone.as_ref(), &mut self.names, out)
     }
 
@@ -288,30 +291,50 @@ impl<'a, F: Form> Fields<'_, 'a, F> {
         if let Some(number) = self.plain(Field::Protocol, number) {
             return Ok(Protocol::from_number(number));
         }
+        self.any_protocol()
+    }
+
+    #[cold]
+    fn any_protocol(&self) -> Result<Protocol, Unreadable> {
         let text = self.text(Field::Protocol).or_else(|| self.text(Field::Portocol));
         field::protocol("protocol", &field::required("protocol", text)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn endpoint(&self, ip: Field, port: Field, has_port: bool) -> Result<Endpoint, Unreadable> {
         let ip = match self.plain(ip, plain::address) {
             Some(ip) => ip,
-            None => field::address(NAMES[ip as usize], &self.required(ip)?)?,
+            None => self.any_address(ip)?,
         };
         let port = match self.plain(port, plain::port) {
             _ if !has_port => None,
             Some(port) => Some(port),
-            None => Some(field::port(NAMES[port as usize], &self.required(port)?)?),
+            None => Some(self.any_port(port)?),
         };
         Ok(Endpoint { ip, port })
     }
 
-    #[inline]
+    #[cold]
+    fn any_address(&self, field: Field) -> Result<IpAddr, Unreadable> {
+        field::address(NAMES[field as usize], &self.required(field)?)
+    }
+
+    #[cold]
+    fn any_port(&self, field: Field) -> Result<u16, Unreadable> {
+        field::port(NAMES[field as usize], &self.required(field)?)
+    }
+
+    #[inline(always)]
     fn moment(&self, field: Field) -> Result<Span, Unreadable> {
         match self.plain(field, plain::seconds) {
             Some(second) => Ok(second),
-            None => moment(NAMES[field as usize], &self.required(field)?, self.zone),
+            None => self.any_moment(field),
         }
+    }
+
+    #[cold]
+    fn any_moment(&self, field: Field) -> Result<Span, Unreadable> {
+        moment(NAMES[field as usize], &self.required(field)?, self.zone)
     }
 }
 

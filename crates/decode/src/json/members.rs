@@ -36,7 +36,24 @@ impl<const N: usize> Members<N> {
     /// it is none.
     #[inline]
     pub(crate) fn read<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
-        self.read_nested(text, &mut |_, _| None).or_else(|| self.surely(text))
+        let mut found = [None; N];
+        self.read_into(text, &mut found).then_some(found)
+    }
+
+    /// The same into a place of the caller's, which spares copies; `false` if it is no object, and then
+    /// anything may stand there.
+    #[inline]
+    pub(crate) fn read_into<'a>(&mut self, text: &'a str, found: &mut Found<'a, N>) -> bool {
+        if self.shape.read(text, found, &mut |_, _| None) {
+            self.patience.hit();
+            return true;
+        }
+        self.scan_or_parse(text).map(|other| *found = other).is_some()
+    }
+
+    #[inline(never)]
+    fn scan_or_parse<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+        self.scan(text, &mut |_, _| None).or_else(|| self.surely(text))
     }
 
     /// The same of a line that is not unusual. An object that is wanted is offered to `nested`, with its
@@ -149,12 +166,14 @@ struct Shape {
 
 #[derive(Clone, Debug)]
 struct Part {
-    /// How much of `between` stands before the value.
+    /// Where in `between` that stands which stands before the value, and how much it is.
+    from: usize,
     length: usize,
     /// Where the value belongs; beyond the last slot if nobody asks for it.
     slot: usize,
-    /// The first bytes of that, to be compared at one go: bit for bit where `mask` is set.
-    start: [u8; AT_ONCE],
+    /// The last bytes of that, to be compared at one go: bit for bit where `mask` is set. The last and not
+    /// the first, for at the end of a line there is more before a value than after it.
+    end: [u8; AT_ONCE],
     mask: [u8; AT_ONCE],
 }
 
@@ -176,9 +195,7 @@ impl Shape {
     fn push(&mut self, between: &[u8], slot: usize) -> bool {
         let fits = self.parts.len() < PARTS && self.between.len() + between.len() <= BETWEEN;
         if fits {
-            let start = std::array::from_fn(|at| between.get(at).copied().unwrap_or_default());
-            let mask = std::array::from_fn(|at| if at < between.len() { u8::MAX } else { 0 });
-            self.parts.push(Part { length: between.len(), slot, start, mask });
+            self.parts.push(Part::new(self.between.len(), between, slot));
             self.between.extend_from_slice(between);
         }
         fits
@@ -204,21 +221,19 @@ impl Shape {
         nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
     ) -> Option<usize> {
         let bytes = text.as_bytes();
-        let mut between = 0;
         let mut at = 0;
         for part in &self.parts {
-            let stands = match bytes.get(at..)?.first_chunk() {
+            let start = at + part.length;
+            let stands = match bytes.get(..start)?.last_chunk() {
                 Some(here) if part.length <= AT_ONCE => part.is_at(here),
-                _ => bytes[at..].starts_with(&self.between[between..between + part.length]),
+                _ => bytes[at..start] == self.between[part.from..][..part.length],
             };
             if !stands {
                 return None;
             }
-            between += part.length;
-            at += part.length;
-            let end = value_end(text, at, part.slot < N, |rest| nested(part.slot, rest))?;
+            let end = value_end(text, start, part.slot < N, |rest| nested(part.slot, rest))?;
             if let Some(found) = found.get_mut(part.slot) {
-                *found = Some(&text[at..end]);
+                *found = Some(&text[start..end]);
             }
             at = end;
         }
@@ -235,13 +250,16 @@ fn value_end<'a>(
     nested: impl FnOnce(&'a str) -> Option<usize>,
 ) -> Option<usize> {
     let bytes = text.as_bytes();
+    if let Some(end) = scan::plain_end(bytes, at) {
+        return Some(end);
+    }
     if is_wanted
         && bytes.get(at) == Some(&b'{')
         && let Some(length) = nested(&text[at..])
     {
         return Some(at + length);
     }
-    scan::value_end(bytes, at)
+    scan::any_value_end(bytes, at)
 }
 
 /// Whether nothing follows but the brace that closes the object.
@@ -252,10 +270,20 @@ fn is_end(bytes: &[u8], at: usize) -> bool {
 }
 
 impl Part {
+    fn new(from: usize, between: &[u8], slot: usize) -> Self {
+        let mut part = Self { from, length: between.len(), slot, end: [0; AT_ONCE], mask: [0; AT_ONCE] };
+        let bytes = part.end.iter_mut().zip(&mut part.mask).rev();
+        for ((end, mask), byte) in bytes.zip(between.iter().rev()) {
+            (*end, *mask) = (*byte, u8::MAX);
+        }
+        part
+    }
+
+    /// Whether these are the bytes before the value.
     #[inline(always)]
     fn is_at(&self, here: &[u8; AT_ONCE]) -> bool {
-        let pairs = self.start.iter().zip(&self.mask).zip(here);
-        pairs.fold(0, |other, ((start, mask), here)| other | ((start ^ here) & mask)) == 0
+        let pairs = self.end.iter().zip(&self.mask).zip(here);
+        pairs.fold(0, |other, ((end, mask), here)| other | ((end ^ here) & mask)) == 0
     }
 }
 

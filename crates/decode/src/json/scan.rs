@@ -13,48 +13,23 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The position after the value that begins at `at`.
+/// The position after the value that begins at `at`, if it is a text without escapes, or a whole
+/// number with nothing behind it: most are.
 #[inline(always)]
-pub(super) fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let short = bytes.get(at..)?.first_chunk().and_then(short_length);
-    short.map_or_else(|| any_value_end(bytes, at), |length| Some(at + length))
-}
-
-/// How long a value is that is a short text without escapes, or a short whole number: most are.
-#[inline(always)]
-fn short_length(value: &[u8; 1 + 3 * 8]) -> Option<usize> {
-    let [first, content @ ..] = value;
-    if *first == b'"' {
-        let end = first_of(content, special)?;
-        return (content[end] == b'"').then_some(end + 2);
+pub(super) fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let first = *bytes.get(at)?;
+    if first == b'"' {
+        let quote = special_at(bytes, at + 1)?;
+        return (bytes[quote] == b'"').then_some(quote + 1);
     }
-    if !first.is_ascii_digit() {
-        return None;
-    }
-    let end = first_of(content, no_digits)?;
-    let is_whole = !matches!(content[end], b'.' | b'e' | b'E') && (*first != b'0' || end == 0);
-    is_whole.then_some(end + 1)
-}
-
-/// Where the first byte is that `find` finds.
-#[inline(always)]
-fn first_of(bytes: &[u8; 3 * 8], find: impl Fn(u64) -> u64) -> Option<usize> {
-    let [one, two, three] = bytes.as_chunks().0 else { return None };
-    let found = find(u64::from_le_bytes(*one));
-    if found != 0 {
-        return Some(lowest_byte(found));
-    }
-    let found = find(u64::from_le_bytes(*two));
-    if found != 0 {
-        return Some(8 + lowest_byte(found));
-    }
-    let found = find(u64::from_le_bytes(*three));
-    (found != 0).then(|| 16 + lowest_byte(found))
+    let end = some_digits_end(bytes, at)?;
+    let is_whole = matches!(bytes.get(end), Some(b',' | b'}')) && (first != b'0' || end == at + 1);
+    is_whole.then_some(end)
 }
 
 /// The same of any value.
 #[inline(never)]
-fn any_value_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn any_value_end(bytes: &[u8], at: usize) -> Option<usize> {
     match *bytes.get(at)? {
         b'{' | b'[' => nested_end(bytes, at),
         _ => scalar_end(bytes, at),
@@ -63,36 +38,48 @@ fn any_value_end(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// The position of the quote that ends the text whose content begins at `at`.
 #[inline(always)]
-pub(super) fn quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn quote(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = special_at(bytes, at)?;
+    if bytes[end] == b'"' { Some(end) } else { quote_after_escapes(bytes, end) }
+}
+
+/// The same of a text of which an escape or a control character is at `at`.
+#[cold]
+fn quote_after_escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        while let Some(word) = word(bytes, at) {
-            let special = special(word);
-            if special != 0 {
-                at += lowest_byte(special);
-                break;
-            }
-            at += 8;
-        }
-        match *bytes.get(at)? {
+        match bytes[at] {
             b'"' => return Some(at),
-            b'\\' => at = escape_end(bytes, at + 1)?,
-            0..0x20 => return None,
-            _ => at += 1,
+            b'\\' => at = special_at(bytes, escape_end(bytes, at + 1)?)?,
+            _ => return None,
         }
     }
+}
+
+/// Where the first quote, backslash or control character is, from `at` on.
+#[inline(always)]
+fn special_at(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(word) = word(bytes, at) {
+        let special = special(word);
+        if special != 0 {
+            return Some(at + lowest_byte(special));
+        }
+        at += 8;
+    }
+    last_special_at(bytes, at)
+}
+
+/// The same in the last few bytes of a line.
+#[inline(never)]
+fn last_special_at(bytes: &[u8], at: usize) -> Option<usize> {
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    bytes.get(at..)?.iter().position(special).map(|more| at + more)
 }
 
 /// The position of the quote that ends the name whose first character is at `at`; `None` also if it has
 /// an escape, for it may then mean any other name.
 #[inline]
 pub(super) fn plain_quote(bytes: &[u8], at: usize) -> Option<usize> {
-    let soon = bytes.get(at..)?.first_chunk().and_then(|name| first_of(name, special));
-    let end = match soon {
-        Some(length) => at + length,
-        None => quote(bytes, at)?,
-    };
-    let is_plain = soon.is_some() || !has_escape(&bytes[at..end]);
-    (bytes[end] == b'"' && is_plain).then_some(end)
+    special_at(bytes, at).filter(|end| bytes[*end] == b'"')
 }
 
 /// The position after the name at `at`, its colon and the white space around that: where its value is.
@@ -100,9 +87,7 @@ pub(super) fn name_end(bytes: &[u8], at: usize) -> Option<usize> {
     if *bytes.get(at)? != b'"' {
         return None;
     }
-    let soon = bytes.get(at + 1..)?.first_chunk().and_then(|name| first_of(name, special));
-    let end = soon.map(|length| at + 1 + length).filter(|end| bytes[*end] == b'"');
-    colon_end(bytes, end.map_or_else(|| quote(bytes, at + 1), Some)? + 1)
+    colon_end(bytes, quote(bytes, at + 1)? + 1)
 }
 
 /// The position after the colon that follows a name, and the white space around it.
@@ -125,13 +110,6 @@ fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// The same, tried as a short value first.
-#[inline]
-fn scalar_end_soon(bytes: &[u8], at: usize) -> Option<usize> {
-    let short = bytes.get(at..)?.first_chunk().and_then(short_length);
-    short.map_or_else(|| scalar_end(bytes, at), |length| Some(at + length))
-}
-
 /// The same of an object or array, however deep: one bit for each that is open, 1 for an object.
 fn nested_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     const NONE_OPEN: u64 = 1;
@@ -152,7 +130,7 @@ fn nested_end(bytes: &[u8], mut at: usize) -> Option<usize> {
                     continue;
                 }
             }
-            _ => at = scalar_end_soon(bytes, at)?,
+            _ => at = scalar_end(bytes, at)?,
         }
         // Here one has ended.
         loop {

@@ -87,6 +87,31 @@ fn no_nest_is_too_deep_and_no_line_too_long_to_be_read() {
     assert!(!members.shape.known && members.shape.parts.len() <= PARTS);
 }
 
+#[test]
+fn texts_and_names_of_every_length_are_read_wherever_the_line_ends() {
+    for length in 0..200 {
+        let (long, digits) = ("x".repeat(length), "1".repeat(length));
+        for line in [
+            format!("{{\"a\":\"{long}\"}}"),
+            format!("{{\"a\":{digits}}}"),
+            format!("{{\"a\":{digits} , \"name\":\"{long}\" }}"),
+            format!("{{\"{long}\":1,\"name\":2}}"),
+        ] {
+            assert!(holds(&[&line], &line), "{line}");
+            for byte in ["\"", "\\", "\u{1}", "é", "{", ","] {
+                for at in (0..line.len()).rev().take(20).chain(0..20.min(line.len())) {
+                    let (mut changed, mut longer) = (line.clone(), line.clone());
+                    changed.replace_range(at..=at, byte);
+                    longer.insert_str(at, byte);
+                    assert!(holds(&[&line], &changed), "{line} {changed}");
+                    assert!(holds(&[&line], &longer), "{line} {longer}");
+                    assert!(holds(&[&line], &line[..at]), "{line} {at}");
+                }
+            }
+        }
+    }
+}
+
 fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         prop::sample::select(
