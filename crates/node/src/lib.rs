@@ -1,8 +1,8 @@
 //! Runs around the engine: files in, traces out.
 //!
-//! [`Knowledge::learn`] reads the inventory, the session logs and the process records; what it knows
-//! answers the engine's questions. [`batch::trace_alerts`] then streams alerts past it, and
-//! [`lookup`](lookup::lookup) answers for one endpoint. Nothing here decides what a trace is.
+//! A [`Batch`](batch::Batch) of alerts learns from the inventory, the session logs and the process records
+//! what its alerts may ask, and traces them; [`lookup`](lookup::lookup) answers for one endpoint from all that
+//! the logs say. [`Knowledge`] is what was learned. Nothing here decides what a trace is.
 //!
 //! Invariant: an alert's bytes are written out exactly as they were read, with the trace beside them.
 //! Invariant: inputs are read in order of name, so that the order in which they are given cannot matter.

@@ -1,7 +1,7 @@
 //! One opened input: bytes as they were before compression, with a look ahead.
 
 use super::{
-    Location,
+    Found, Location,
     compression::{Compression, HEAD_BYTES, wide_encoding},
 };
 use flate2::bufread::MultiGzDecoder;
@@ -128,6 +128,19 @@ pub struct Input {
 /// # Errors
 /// When it cannot be opened, is a folder, or holds something that cannot be read as lines of UTF-8 or bytes.
 pub fn open(location: &Location, meter: &Meter) -> Result<Input, ReadError> {
+    open_first(location, u64::MAX, meter)
+}
+
+/// Opens as much of a file as was there when it was found, so that it reads the same again although
+/// somebody still writes to it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_found(found: &Found, meter: &Meter) -> Result<Input, ReadError> {
+    open_first(&found.location, found.bytes.unwrap_or(u64::MAX), meter)
+}
+
+fn open_first(location: &Location, bytes: u64, meter: &Meter) -> Result<Input, ReadError> {
     let file = location.to_string();
     match location {
         Location::Stdin => Input::from_reader(file, io::stdin(), meter),
@@ -137,7 +150,7 @@ pub fn open(location: &Location, meter: &Meter) -> Result<Input, ReadError> {
             if opened.metadata().map_err(refused)?.is_dir() {
                 return Err(ReadError::Folder { file });
             }
-            Input::from_reader(file, opened, meter)
+            Input::from_reader(file, opened.take(bytes), meter)
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 use std::{cell::RefCell, collections::BTreeSet};
 use unmasq_decode::alert::{AlertFacts, Reading};
 use unmasq_engine::{Sieve, Wants};
-use unmasq_io::source::{Meter, open};
+use unmasq_io::source::{Meter, open_found};
 use unmasq_model::{AlertId, Question};
 
 /// Learns all that the alerts of `batch` may ask for.
@@ -112,7 +112,7 @@ fn gather<G: Gathered>(
     let mut all = nothing.clone();
     for (found, format) in &batch.inputs {
         let meter = Meter::default();
-        let Ok(input) = open(&found.location, &meter) else { continue };
+        let Ok(input) = open_found(found, &meter) else { continue };
         let Some(file) = AlertFile::new(found, input, format.clone(), &batch.options)? else { continue };
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
         let gathered = on_every_core(|| {

@@ -16,7 +16,7 @@ use unmasq_decode::{
     alert::{AlertIds, Fingerprint, Reading},
 };
 use unmasq_engine::unreadable;
-use unmasq_io::source::{Found, Meter, open};
+use unmasq_io::source::{Found, Meter, open_found};
 use unmasq_model::{AlertId, Realm};
 
 pub(super) fn all(
@@ -35,7 +35,7 @@ pub(super) fn all(
     for (found, format) in &batch.inputs {
         let meter = Meter::default();
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
-        match open(&found.location, &meter) {
+        match open_found(found, &meter) {
             Ok(input) => match AlertFile::new(found, input, format.clone(), &batch.options)? {
                 Some(file) => {
                     summary.inputs.push((found.location.name(), file.format.name().to_owned()));

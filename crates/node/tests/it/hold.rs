@@ -61,3 +61,25 @@ fn on_the_site_of_two_accounts() {
         holds_make_no_difference(&known, &path.to_string_lossy());
     }
 }
+
+#[test]
+fn alerts_that_come_during_the_run_are_left_for_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("eve.json");
+    let known = corpus("lab-basic");
+    std::fs::copy(known.join("eve.json"), &path).unwrap();
+    let sources = Sources { inventory: Some(known.join("inventory.json")), ..Sources::default() };
+    let alerts = [AlertsArg { format: None, path: path.to_string_lossy().into_owned() }];
+    let batch = Batch::new(&alerts, Options { hold: Hold::Alerts, ..Options::default() }).unwrap();
+    let knowledge = batch.learn(&sources, &Silent).unwrap();
+    let traced = |batch: &Batch| {
+        let mut out = Vec::new();
+        batch.trace(&knowledge, &mut out, &Silent).unwrap();
+        out
+    };
+    let before = traced(&batch);
+    let more = std::fs::read_to_string(&path).unwrap().repeat(2);
+    std::fs::write(&path, more).unwrap();
+    // What they may ask was not kept, so it must not be said that there was nothing.
+    assert!(traced(&batch) == before, "an alert was answered for which nothing was kept");
+}
