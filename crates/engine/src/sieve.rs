@@ -237,9 +237,7 @@ impl Sieve {
             None => wants.translation(translation, reach),
         }
     }
-}
 
-impl Sieve {
     /// Whether a trace may ask for a record of any of these addresses, at whatever time: where some records
     /// of a session do not say what was translated, all that may explain them must be there.
     #[must_use]

@@ -55,11 +55,11 @@ pub(crate) fn ingest(
         gateway: &plan.gateway,
         keeps: &keeps,
         cited,
-        whole: tells == Tells::BothEdges,
+        whole: tells == Tells::BothEdges && !cited,
         again: !sieve.is_open(),
     };
     let mut report = SourceReport::of(plan);
-    let Heard { shown, kept, rows, broken } = hear(plan, wanted, realms, &mut report, unread, progress)?;
+    let Heard { shown, kept, rows, broken } = hear(plan, log, wanted, realms, &mut report, unread, progress)?;
     report.records = shown.records;
     let covered = shown.covered();
     let whole = !broken && report.skips.lines() == 0 && covered.is_none_or(|covered| covered.outliers == 0);
@@ -112,6 +112,7 @@ struct Heard {
 
 fn hear(
     plan: &LogPlan,
+    log: LogIx,
     wanted: Wanted<'_>,
     realms: &mut Met<Realm>,
     report: &mut SourceReport,
@@ -125,6 +126,8 @@ fn hear(
     for (number, found) in (0u32..).zip(&plan.files) {
         let meter = Meter::default();
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
+        let room = reading::has_room(log, number, realms.names().len());
+        let wanted = Wanted { whole: wanted.whole && room, ..wanted };
         let input = plan.open(number, wanted.again, &meter);
         let told = match input {
             Ok(input) => {

@@ -67,10 +67,11 @@ impl<T> Drop for Guarded<'_, T> {
     }
 }
 
+/// More do not read one file any faster.
+pub(crate) const WORKERS_MAX: usize = 16;
+
 /// Runs `work` once on each core, and gives back what each made of it.
 pub(crate) fn on_every_core<R: Send>(work: impl Fn() -> R + Sync) -> Vec<R> {
-    /// More do not read one file any faster.
-    const WORKERS_MAX: usize = 16;
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
     thread::scope(|scope| {
         let others: Vec<_> = (1..workers).map(|_| scope.spawn(&work)).collect();

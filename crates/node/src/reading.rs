@@ -3,7 +3,7 @@
 use crate::{
     NodeError, Skips,
     met::{Met, NameIx},
-    ordered::{Ordered, on_every_core},
+    ordered::{Ordered, WORKERS_MAX, on_every_core},
     shown::Shown,
 };
 use std::{
@@ -27,7 +27,7 @@ pub(crate) struct Wanted<'w> {
     pub(crate) keeps: &'w (dyn Fn(&Record) -> bool + Sync),
     /// Whether they are cited.
     pub(crate) cited: bool,
-    /// Whether each by itself makes a session.
+    /// Whether each by itself makes a session, so that it can be kept in little memory.
     pub(crate) whole: bool,
     /// Whether more may be wanted later.
     pub(crate) again: bool,
@@ -209,13 +209,8 @@ impl<'w> Reader<'w> {
     fn read_with(&mut self, decoder: &mut dyn Decoder, chunk: Chunk) {
         match chunk.part {
             ChunkPart::Lines => {
-                let mut start = 0;
-                for end in memchr::memchr_iter(b'\n', &chunk.bytes) {
-                    self.line(decoder, &chunk.bytes[start..end], chunk.number == 0 && start == 0);
-                    start = end + 1;
-                }
-                if start < chunk.bytes.len() {
-                    self.line(decoder, &chunk.bytes[start..], chunk.number == 0 && start == 0);
+                for (_, line) in chunk.lines() {
+                    self.line(decoder, line);
                 }
             }
             ChunkPart::First => self.refuse(TOO_LONG),
@@ -230,9 +225,7 @@ impl<'w> Reader<'w> {
         self.done.lines += 1;
     }
 
-    fn line(&mut self, decoder: &mut dyn Decoder, line: &[u8], first: bool) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = if first { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+    fn line(&mut self, decoder: &mut dyn Decoder, line: &[u8]) {
         if line.trim_ascii_start().is_empty() {
             self.done.blank += 1;
             self.done.lines += 1;
@@ -241,21 +234,16 @@ impl<'w> Reader<'w> {
         if line.len() >= LINE_LIMIT {
             return self.refuse(TOO_LONG);
         }
-        match decoder.decode(line, &mut self.records) {
-            Ok(()) => {}
-            Err(why) => self.done.unreadable.push((self.done.lines, why)),
+        if let Err(why) = decoder.decode(line, &mut self.records) {
+            self.done.unreadable.push((self.done.lines, why));
         }
         for record in &self.records {
             let gateway = self.shown.note(record);
             if !(self.wanted.keeps)(record) {
                 continue;
             }
-            let row = if self.wanted.whole {
-                row(record, gateway, self.done.lines, &mut self.realms)
-            } else {
-                None
-            };
-            match row.filter(|_| !self.wanted.cited) {
+            let row = || row(record, gateway, self.done.lines, &mut self.realms);
+            match self.wanted.whole.then(row).flatten() {
                 Some(row) => self.done.rows.push(row),
                 None => {
                     let text = if self.wanted.cited { cite(line) } else { Arc::default() };
@@ -270,10 +258,20 @@ impl<'w> Reader<'w> {
     }
 }
 
+/// One reader numbers no more realms than this for rows, so that those of all readers of a file fit.
+const REALMS_MAX: usize = 1024;
+
+/// Whether the rows of one more file, the `number`th of log `log`, can be told from those so far, which name
+/// `realms` realms. Rows have short numbers for all three.
+pub(crate) fn has_room(log: LogIx, number: u32, realms: usize) -> bool {
+    let most = usize::from(u16::MAX);
+    u16::try_from(log.0).is_ok() && u16::try_from(number).is_ok() && realms + WORKERS_MAX * REALMS_MAX < most
+}
+
 /// A record in little memory, if that is possible; gateway and realm are the reader's own.
 fn row(record: &Record, gateway: NameIx, line: u64, realms: &mut Met<Realm>) -> Option<Row> {
     let Fact::Whole { start, end, proven: None } = record.fact else { return None };
-    if record.request.is_some() {
+    if record.request.is_some() || realms.names().len() >= REALMS_MAX {
         return None;
     }
     let realm = record.inside_realm.as_ref().map(|realm| realms.number(realm));

@@ -2,6 +2,11 @@
 
 use std::fmt::Write;
 
+/// The lines of a log, as decoders get them: without their ends.
+pub(crate) fn lines_of(log: &[u8]) -> Vec<&[u8]> {
+    log.strip_suffix(b"\n").unwrap_or(log).split(|&byte| byte == b'\n').collect()
+}
+
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
 

@@ -22,11 +22,6 @@ fn main() {
     divan::main();
 }
 
-/// The lines of a log, as decoders get them: without their ends.
-fn lines_of(log: &[u8]) -> Vec<&[u8]> {
-    log.strip_suffix(b"\n").unwrap_or(log).split(|&byte| byte == b'\n').collect()
-}
-
 /// Measures one decoder over a log, which it must be able to read whole.
 fn decode(bencher: Bencher<'_, '_>, format: Format, layout: Option<&str>, log: &[u8]) {
     let hints = Hints {
@@ -36,7 +31,7 @@ fn decode(bencher: Bencher<'_, '_>, format: Format, layout: Option<&str>, log: &
         ..Hints::default()
     };
     let mut decoder = format.decoder(&hints).unwrap();
-    let mut lines = lines_of(log);
+    let mut lines = lines::lines_of(log);
     let mut records: Vec<Record> = Vec::with_capacity(2 * lines.len());
     // A header is read once and not for every so many lines.
     lines.retain(|line| {
@@ -104,7 +99,7 @@ const TRACE: &str = r#"{"version":1,"alert_id":"a6a5c0f0b2f34dd0a3c1f5b9e9d7c001
 #[divan::bench(args = ["short", "http"])]
 fn eve_read_and_splice(bencher: Bencher<'_, '_>, kind: &str) {
     let log = if kind == "short" { lines::eve(LINES) } else { lines::eve_http(LINES) };
-    let lines = lines_of(&log);
+    let lines = lines::lines_of(&log);
     let mut reader = AlertFormat::SuricataEve.reader(Hints::default());
     let mut written = Vec::with_capacity(2 * log.len());
     bencher.counter(ItemsCount::new(lines.len())).counter(BytesCount::of_slice(&log)).bench_local(|| {
@@ -122,7 +117,7 @@ fn eve_read_and_splice(bencher: Bencher<'_, '_>, kind: &str) {
 #[divan::bench]
 fn alert_ids(bencher: Bencher<'_, '_>) {
     let log = lines::eve(LINES);
-    let lines = lines_of(&log);
+    let lines = lines::lines_of(&log);
     let identity = AlertIdentity::default();
     bencher.counter(ItemsCount::new(lines.len())).counter(BytesCount::of_slice(&log)).bench_local(|| {
         let mut ids = AlertIds::default();
@@ -136,7 +131,7 @@ fn alert_ids(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = ["short", "http"])]
 fn eve_read(bencher: Bencher<'_, '_>, kind: &str) {
     let log = if kind == "short" { lines::eve(LINES) } else { lines::eve_http(LINES) };
-    let lines = lines_of(&log);
+    let lines = lines::lines_of(&log);
     let mut reader = AlertFormat::SuricataEve.reader(Hints::default());
     bencher.counter(ItemsCount::new(lines.len())).counter(BytesCount::of_slice(&log)).bench_local(|| {
         for line in &lines {

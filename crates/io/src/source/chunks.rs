@@ -1,7 +1,7 @@
 //! Lines, many at a time, so that several workers can share one input.
 
-use super::{Input, LINE_LIMIT, ReadError};
-use std::mem;
+use super::{Input, LINE_LIMIT, ReadError, content};
+use std::{mem, ops::Range};
 
 /// How many bytes are read at a time: few enough to stay in a core's own cache while they are decoded.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -15,6 +15,21 @@ pub struct Chunk {
     pub part: ChunkPart,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Chunk {
+    /// Each line: where it stands, with its ending, and its [`content`].
+    pub fn lines(&self) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+        let ends = memchr::memchr_iter(b'\n', &self.bytes).map(|at| at + 1);
+        let unended =
+            Some(self.bytes.len()).filter(|_| !self.bytes.ends_with(b"\n") && !self.bytes.is_empty());
+        let mut start = 0;
+        ends.chain(unended).map(move |end| {
+            let line = mem::replace(&mut start, end)..end;
+            let first = self.number == 0 && line.start == 0;
+            (line.clone(), content(&self.bytes[line], first))
+        })
+    }
 }
 
 /// What a chunk holds.

@@ -43,13 +43,17 @@ impl<'a> Frame<'a> {
     /// The bytes without their line ending (`\n` or `\r\n`) and, on line 1, without a UTF-8 byte-order mark.
     #[must_use]
     pub fn content(&self) -> &'a [u8] {
-        let bytes = self.bytes.strip_suffix(b"\n").unwrap_or(self.bytes);
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        match self.line {
-            1 => bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
-            _ => bytes,
-        }
+        content(self.bytes, self.line == 1)
     }
+}
+
+/// A line without its ending (`\n` or `\r\n`) and, if it is the first of its input, without a UTF-8
+/// byte-order mark.
+#[must_use]
+pub fn content(line: &[u8], first: bool) -> &[u8] {
+    let bytes = line.strip_suffix(b"\n").unwrap_or(line);
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    if first { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes }
 }
 
 /// Reads an input line by line; it never holds more than the limit.

@@ -14,7 +14,7 @@ mod messages;
 
 pub use chunks::{Chunk, ChunkPart, Chunks};
 pub use family::{Family, families, family};
-pub use frames::{Frame, Frames, LINE_LIMIT, Part};
+pub use frames::{Frame, Frames, LINE_LIMIT, Part, content};
 pub use input::{Input, Meter, ReadError, SAMPLE_BYTES, open, open_found};
 pub use location::{ExpandError, Found, Location, Origin, expand, expand_in};
 pub use messages::{Message, MessageKind, Messages};

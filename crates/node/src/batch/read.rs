@@ -141,19 +141,9 @@ impl AlertFile {
         let all = 0..chunk.bytes.len();
         match chunk.part {
             ChunkPart::Lines => {
-                let ends = memchr::memchr_iter(b'\n', &chunk.bytes).map(|at| at + 1);
-                let mut start = 0;
-                for end in ends.chain([chunk.bytes.len()]).filter(|end| *end > 0) {
-                    if start < end {
-                        let says = self.says(
-                            reader,
-                            &chunk.bytes[start..end],
-                            field,
-                            chunk.number == 0 && start == 0,
-                        );
-                        lines.push(Line { range: start..end, says });
-                    }
-                    start = end;
+                for (range, line) in chunk.lines() {
+                    let says = self.says(reader, range.len(), line, field);
+                    lines.push(Line { range, says });
                 }
             }
             ChunkPart::First => {
@@ -166,11 +156,11 @@ impl AlertFile {
         }
     }
 
-    fn says(&self, reader: &mut AlertReader, line: &[u8], field: &str, first: bool) -> Says {
-        if line.len() > LINE_LIMIT {
+    fn says(&self, reader: &mut AlertReader, length: usize, line: &[u8], field: &str) -> Says {
+        if length > LINE_LIMIT {
             return Says::Refused(TOO_LONG);
         }
-        Says::Read(reader.read(&self.format.carrier().alert_of(content(line, first), field)))
+        Says::Read(reader.read(&self.format.carrier().alert_of(line, field)))
     }
 }
 
@@ -180,11 +170,4 @@ impl AlertsReader {
         self.buffer = lines.bytes;
         self.lines = lines.lines;
     }
-}
-
-/// A line without its end and, if it is the first, without a byte-order mark.
-pub(super) fn content(line: &[u8], first: bool) -> &[u8] {
-    let bytes = line.strip_suffix(b"\n").unwrap_or(line);
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    if first { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes }
 }

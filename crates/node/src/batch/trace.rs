@@ -3,7 +3,7 @@
 use super::{
     Batch, OutputForm,
     csv::Table,
-    read::{AlertFile, AlertsReader, Line, Lines, Says, content},
+    read::{AlertFile, AlertsReader, Line, Lines, Says},
     render,
 };
 use crate::{
@@ -16,7 +16,7 @@ use unmasq_decode::{
     alert::{AlertIds, Fingerprint, Reading},
 };
 use unmasq_engine::unreadable;
-use unmasq_io::source::{Found, Meter, open_found};
+use unmasq_io::source::{Found, Meter, content, open_found};
 use unmasq_model::{AlertId, Realm};
 
 pub(super) fn all(

@@ -74,11 +74,6 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The lines of a log, without their ends.
-fn lines_of(log: &[u8]) -> Vec<&[u8]> {
-    log.strip_suffix(b"\n").unwrap_or(log).split(|&byte| byte == b'\n').collect()
-}
-
 /// Decodes lines and drops what they say, as a run does with nearly every record.
 fn decode(format: Format, layout: Option<&str>, log: &[u8], passes: usize) {
     let hints = Hints {
@@ -89,7 +84,7 @@ fn decode(format: Format, layout: Option<&str>, log: &[u8], passes: usize) {
     };
     let mut decoder = format.decoder(&hints).unwrap();
     let mut records: Vec<Record> = Vec::new();
-    let mut lines = lines_of(log);
+    let mut lines = lines::lines_of(log);
     // A header is read once, and not in every pass.
     lines.retain(|line| {
         records.clear();
@@ -111,7 +106,7 @@ const TRACE: &str = r#"{"version":1,"alert_id":"a6a5c0f0b2f34dd0a3c1f5b9e9d7c001
 /// Reads alerts and writes each with a trace in it. They are not named: their hash is made by the processor
 /// where that can do it, and by thousands of instructions where, as here, it is not seen to be able to.
 fn read_and_put(log: &[u8], passes: usize) {
-    let lines = lines_of(log);
+    let lines = lines::lines_of(log);
     let mut reader = AlertFormat::SuricataEve.reader(Hints::default());
     let mut written = Vec::new();
     for _ in 0..passes {
