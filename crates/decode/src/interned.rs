@@ -3,20 +3,23 @@
 use crate::json::digest;
 use std::{borrow::Cow, sync::Arc};
 
-/// Gives the same `Arc` for the same name, as long as not too many others come between.
+/// Gives the same `Arc`, or what is made of it, for the same name, as long as not too many others come
+/// between.
 ///
 /// It is asked with the name as its line writes it, quotes and escapes and all, so that a name that came
 /// before is not read again. Each has one place, which it loses to the next one that has the same: there
 /// is nothing to search and nothing that grows.
 #[derive(Debug)]
-pub(crate) struct Interned {
-    names: Box<[Option<Known>]>,
+pub(crate) struct Interned<T = Arc<str>> {
+    names: Box<[Option<Known<T>>]>,
+    /// The last one that was too long to be kept.
+    long: Option<T>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Known<T> {
     written: Box<str>,
-    means: Option<Arc<str>>,
+    means: Option<T>,
 }
 
 const PLACES: usize = 256;
@@ -24,45 +27,60 @@ const PLACES: usize = 256;
 /// A longer name is no name, and is not kept.
 const LONGEST: usize = 256;
 
-impl Default for Interned {
+impl<T> Default for Interned<T> {
     fn default() -> Self {
-        Self { names: std::iter::repeat_with(|| None).take(PLACES).collect() }
+        Self { names: std::iter::repeat_with(|| None).take(PLACES).collect(), long: None }
     }
 }
 
 /// A fork learns its names anew: that costs less than several cores counting one name's users.
-impl Clone for Interned {
+impl<T> Clone for Interned<T> {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl Interned {
+impl<T: From<Arc<str>> + Clone> Interned<T> {
     /// What `written` means by `read`, to be kept; always ask with the same `read`.
     #[inline]
     pub(crate) fn get<'a>(
         &mut self,
         written: &'a str,
         read: impl FnOnce(&'a str) -> Option<Cow<'a, str>>,
-    ) -> Option<Arc<str>> {
-        let place = usize::from(digest(written.as_bytes()));
-        match &self.names[place] {
-            Some(known) if *known.written == *written => known.means.clone(),
-            _ => self.replace(place, written, read(written)),
-        }
+    ) -> Option<T> {
+        self.look(written, read).cloned()
     }
 
+    /// The same, only looked at.
+    #[inline]
+    pub(crate) fn look<'a>(
+        &mut self,
+        written: &'a str,
+        read: impl FnOnce(&'a str) -> Option<Cow<'a, str>>,
+    ) -> Option<&T> {
+        let place = usize::from(digest(written.as_bytes()));
+        let is_known = matches!(&self.names[place], Some(known) if *known.written == *written);
+        if !is_known {
+            return self.replace(place, written, read(written));
+        }
+        self.names[place].as_ref()?.means.as_ref()
+    }
+
+    #[cold]
+    fn replace(&mut self, place: usize, written: &str, means: Option<Cow<'_, str>>) -> Option<&T> {
+        let means = means.map(|means| T::from(Arc::from(means)));
+        if written.len() > LONGEST {
+            self.long = means;
+            return self.long.as_ref();
+        }
+        self.names[place].insert(Known { written: written.into(), means }).means.as_ref()
+    }
+}
+
+impl Interned {
     /// A text that means what it says.
     pub(crate) fn text(&mut self, text: &str) -> Arc<str> {
         self.get(text, |text| Some(Cow::Borrowed(text))).unwrap_or_else(|| text.into())
-    }
-
-    fn replace(&mut self, place: usize, written: &str, means: Option<Cow<'_, str>>) -> Option<Arc<str>> {
-        let means: Option<Arc<str>> = means.map(Arc::from);
-        if written.len() <= LONGEST {
-            self.names[place] = Some(Known { written: written.into(), means: means.clone() });
-        }
-        means
     }
 }
 
@@ -76,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_name_that_comes_again_is_the_same() {
-        let mut names = Interned::default();
+        let mut names = Interned::<Arc<str>>::default();
         let first = names.get("ngw-1", plain).unwrap();
         assert!(Arc::ptr_eq(&first, &names.get("ngw-1", |_| None).unwrap()));
         for name in ["", "a", "ngw-2", "äöü", &"x".repeat(1_000)] {
@@ -88,7 +106,7 @@ mod tests {
 
     #[test]
     fn more_names_than_places_are_still_themselves() {
-        let mut names = Interned::default();
+        let mut names = Interned::<Arc<str>>::default();
         for number in (0..3_000).chain(0..3_000) {
             let name = format!("vpc-{number}");
             assert_eq!(names.get(&name, plain).as_deref(), Some(&*name));

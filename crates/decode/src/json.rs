@@ -7,15 +7,22 @@
 mod members;
 mod scan;
 
-pub(crate) use members::{Found, Members, digest};
+pub(crate) use crate::places::Found;
+pub(crate) use members::{Members, digest};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, ops::Range};
 
+/// The bytes as text, if they are.
+#[inline]
+pub(crate) fn str_of(bytes: &[u8]) -> Option<&str> {
+    simdutf8::basic::from_utf8(bytes).ok()
+}
+
 /// The bytes as text of the same length: what is not UTF-8 becomes question marks, byte for byte, so
 /// that every offset in the text is the same offset in the bytes.
 pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+    if let Some(text) = str_of(bytes) {
         return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(bytes.len());

@@ -1,7 +1,7 @@
 //! Records: what one line of a session log says, before it becomes a session.
 
-use std::{sync::Arc, time::Duration};
-use unmasq_model::{GatewayName, LogTime, Realm, Request, Span, Translation};
+use std::{net::SocketAddrV4, sync::Arc, time::Duration};
+use unmasq_model::{Endpoint, GatewayName, LogTime, Protocol, Realm, Request, Role, Span, Translation};
 
 /// Reads frames of one log format.
 pub trait Decoder: Send {
@@ -11,6 +11,14 @@ pub trait Decoder: Send {
     /// # Errors
     /// When the frame says nothing that can be understood; `out` is then as it was.
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable>;
+
+    /// What `frame` says, if that is one [`Brief`]; `None` says nothing, and the frame is to be decoded.
+    ///
+    /// A format of which nearly every line is one spares those who want few of its records most of the
+    /// work.
+    fn brief(&mut self, _frame: &[u8]) -> Option<Brief<'_>> {
+        None
+    }
 
     /// The same with places: what the frame at `position` says, and where and how that is written.
     ///
@@ -110,6 +118,49 @@ pub struct Record {
     pub request: Option<Arc<Request>>,
     /// When, and how much of the session this tells.
     pub fact: Fact,
+}
+
+/// A whole session of a client behind an IPv4 source NAT that left its peer as it was, between ports. It
+/// owns nothing: to look at one and drop it costs no more than to read it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Brief<'a> {
+    /// The gateway that the record itself names; else its log's.
+    pub gateway: Option<&'a GatewayName>,
+    /// The realm of the inside pair that the record itself names; else its gateway's.
+    pub inside_realm: Option<&'a Realm>,
+    /// The transport protocol, which has ports.
+    pub protocol: Protocol,
+    /// The client as the world sees it.
+    pub outside: SocketAddrV4,
+    /// The client itself.
+    pub inside: SocketAddrV4,
+    /// The peer, as both legs see it.
+    pub remote: SocketAddrV4,
+    /// When its first packet passed.
+    pub start: Span,
+    /// When its last packet passed.
+    pub end: Span,
+}
+
+impl From<Brief<'_>> for Record {
+    fn from(brief: Brief<'_>) -> Self {
+        let [outside, inside, remote] = [brief.outside, brief.inside, brief.remote]
+            .map(|at| Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) });
+        Self {
+            gateway: brief.gateway.cloned(),
+            inside_realm: brief.inside_realm.cloned(),
+            translation: Translation {
+                protocol: Some(brief.protocol),
+                role: Role::Client,
+                outside: outside.into(),
+                remote: Some(remote),
+                inside: Some(inside),
+                inside_remote: Some(remote),
+            },
+            request: None,
+            fact: Fact::Whole { start: brief.start, end: brief.end, proven: None },
+        }
+    }
 }
 
 /// How much of a session one record tells.

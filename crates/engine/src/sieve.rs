@@ -14,7 +14,7 @@ use foldhash::fast::FixedState;
 use keys::{Keys, key_of};
 use std::{
     collections::{BTreeMap, HashSet},
-    net::IpAddr,
+    net::{IpAddr, SocketAddrV4},
     time::Duration,
 };
 use unmasq_model::{
@@ -238,6 +238,23 @@ impl Sieve {
         }
     }
 
+    /// The same of an IPv4 session between ports of a source NAT that left the peer as it was.
+    ///
+    /// Nearly all records of a large log end here, so this looks at no more than it must.
+    #[must_use]
+    #[inline]
+    pub fn keeps_plain(
+        &self,
+        protocol: Protocol,
+        [outside, inside, remote]: [SocketAddrV4; 3],
+        reach: Span,
+    ) -> bool {
+        let Some(wants) = &self.0 else { return true };
+        let [outside, inside, remote] =
+            [outside, inside, remote].map(|at| Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) });
+        wants.tuple(protocol, outside.ip, outside.port.unwrap_or_default(), remote, Some(inside), reach)
+    }
+
     /// Whether a trace may ask for a record of any of these addresses, at whatever time: where some records
     /// of a session do not say what was translated, all that may explain them must be there.
     #[must_use]
@@ -252,12 +269,25 @@ impl Sieve {
 impl Wants {
     fn translation(&self, translation: &Translation, reach: Span) -> bool {
         let Translation { protocol, outside, remote, inside, .. } = *translation;
-        let (Some(protocol), Outside { ip: Some(ip), ports: Ports::One(port) }, Some(remote)) =
-            (protocol, outside, remote.filter(|remote| remote.port.is_some()))
-        else {
+        match (protocol, outside, remote.filter(|remote| remote.port.is_some())) {
+            (Some(protocol), Outside { ip: Some(ip), ports: Ports::One(port) }, Some(remote)) => {
+                self.tuple(protocol, ip, port, remote, inside, reach)
+            }
             // It answers for more than one key.
-            return outside.ip.is_none_or(|ip| self.addresses.contains(&keys::key_of_ip(ip)));
-        };
+            _ => outside.ip.is_none_or(|ip| self.addresses.contains(&keys::key_of_ip(ip))),
+        }
+    }
+
+    #[inline]
+    fn tuple(
+        &self,
+        protocol: Protocol,
+        ip: IpAddr,
+        port: u16,
+        remote: Endpoint,
+        inside: Option<Endpoint>,
+        reach: Span,
+    ) -> bool {
         let renamed = || key_of(protocol, None, port, remote);
         let may_stand_for_public = || !is_public(ip) || inside.is_some_and(|inside| is_public(inside.ip));
         // Nearly all records end here: what there is nothing of need not be sought.
@@ -273,5 +303,60 @@ impl Wants {
                 Some(client) => self.clients.touch(keys::key_of_ip(client.ip), reach),
                 None => self.moments.touch(0, reach),
             }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use unmasq_model::{LogTime, Role};
+
+    fn socket() -> impl Strategy<Value = SocketAddrV4> {
+        let ip = prop::sample::select(vec![[198, 51, 100, 1], [203, 0, 113, 1], [10, 0, 0, 1]]);
+        (ip, 1..4_u16).prop_map(|(ip, port)| SocketAddrV4::new(ip.into(), port))
+    }
+
+    fn endpoint(at: SocketAddrV4) -> Endpoint {
+        Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) }
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_session_is_kept_as_any_other(
+            alerts in prop::collection::vec((socket(), socket(), 0..100_i64, prop::bool::weighted(0.1)), 0..4),
+            sockets in [socket(), socket(), socket()],
+            (from, length) in (0..100_i64, 0..20_i64),
+        ) {
+            let span = |from, length| {
+                let at = |seconds| LogTime::from_unix_seconds(1_000_000 + seconds).unwrap();
+                Span::between(at(from), at(from + length))
+            };
+            let margins = Margins {
+                clock_bound: Duration::from_secs(1),
+                silence: Duration::from_secs(5),
+                balancers: false,
+            };
+            let mut wants = Wants::nothing(&Site::undeclared(), margins);
+            for (src, dest, at, without_ports) in alerts {
+                let protocol = if without_ports { Protocol::ICMP } else { Protocol::TCP };
+                let ends = PerEnd { src: endpoint(src), dest: endpoint(dest) };
+                wants.add(protocol, ends, span(at, 0));
+            }
+            let (sieve, reach) = (Sieve::of(wants), span(from, length));
+            let [outside, inside, remote] = sockets.map(endpoint);
+            let translation = Translation {
+                protocol: Some(Protocol::TCP),
+                role: Role::Client,
+                outside: outside.into(),
+                remote: Some(remote),
+                inside: Some(inside),
+                inside_remote: Some(remote),
+            };
+            prop_assert_eq!(
+                sieve.keeps_plain(Protocol::TCP, sockets, reach),
+                sieve.keeps(&translation, None, Some(reach))
+            );
+        }
     }
 }

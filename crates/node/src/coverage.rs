@@ -2,7 +2,6 @@
 
 use crate::plan::LogPlan;
 use std::{collections::BTreeMap, time::Duration};
-use unmasq_decode::Fact;
 use unmasq_model::{Coverage, Log, LogTime, Site, Span};
 
 /// Which span a log tells of, and how many of its records lie absurdly far from the others.
@@ -49,12 +48,16 @@ impl Stretch {
 
 impl Moments {
     /// Counts the two moments of which a record tells.
-    pub(crate) fn note(&mut self, fact: &Fact) {
-        let moments = match fact {
-            Fact::Event(event) => [event.at, event.at],
-            Fact::Whole { start, end, .. } => [start.from(), end.to()],
-        };
+    #[inline]
+    pub(crate) fn note(&mut self, moments: [LogTime; 2]) {
         for moment in moments {
+            // Nearly all lie between others.
+            if let Some((_, stretch)) = &mut self.latest
+                && (stretch.first..=stretch.last).contains(&moment)
+            {
+                stretch.moments += 1;
+                continue;
+            }
             let number = moment.as_unix_us().div_euclid(STRETCH_US);
             let one = Stretch { moments: 1, first: moment, last: moment };
             match &mut self.latest {
@@ -137,7 +140,7 @@ mod tests {
         for (number, day) in days.iter().enumerate() {
             let at = Span::at(LogTime::from_unix_seconds(day * DAY).unwrap());
             let half = if number % 3 == 0 { &mut other } else { &mut one };
-            half.note(&Fact::Whole { start: at, end: at, proven: None });
+            half.note([at.from(), at.to()]);
         }
         one.add(other);
         let day = |at: LogTime| at.as_unix_us() / DAY / 1_000_000;

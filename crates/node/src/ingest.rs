@@ -6,14 +6,14 @@ use crate::{
     messages,
     met::Met,
     plan::LogPlan,
-    reading::{self, Kept, Told, Wanted},
+    reading::{self, Keeps, Kept, Told, Wanted},
     shown::Shown,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-use unmasq_decode::{Fact, Framing, Record, Sighting, Tells, assemble};
+use unmasq_decode::{Framing, Sighting, Tells, assemble};
 use unmasq_engine::Sieve;
 use unmasq_index::Row;
 use unmasq_io::source::Meter;
@@ -42,18 +42,9 @@ pub(crate) fn ingest(
 ) -> Result<Ingested, NodeError> {
     let log = LogIx(u32::try_from(site.logs.len()).expect("fewer logs than 2³²"));
     let tells = plan.format.traits().tells;
-    let keeps = |record: &Record| {
-        let translation = &record.translation;
-        let kept = |reach| sieve.keeps(translation, record.request.as_deref(), reach);
-        match (&record.fact, tells) {
-            (Fact::Whole { start, end, .. }, Tells::BothEdges) => kept(Some(start.hull(*end))),
-            (_, Tells::BothEdges | Tells::OneEdge) => kept(None),
-            (_, Tells::Connection) => sieve.keeps_addresses(translation),
-        }
-    };
     let wanted = Wanted {
         gateway: &plan.gateway,
-        keeps: &keeps,
+        keeps: Keeps { sieve, tells },
         cited,
         whole: tells == Tells::BothEdges && !cited,
         again: !sieve.is_open(),

@@ -51,7 +51,7 @@ fn take(file: &str, said: &mut Said, wanted: Wanted<'_>, told: &mut Told) {
     }
     for Cited { position, text, record } in said.records.drain(..) {
         let gateway = told.shown.note(&record);
-        if (wanted.keeps)(&record) {
+        if wanted.keeps.record(&record) {
             let text = if wanted.cited { text } else { Arc::default() };
             told.kept.push(Kept { position, text, gateway, record });
         }

@@ -13,7 +13,8 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use unmasq_decode::{Decoder, Fact, Record, Unreadable, cite};
+use unmasq_decode::{Brief, Decoder, Fact, Record, Tells, Unreadable, cite};
+use unmasq_engine::Sieve;
 use unmasq_index::{Row, Written};
 use unmasq_io::source::{Chunk, ChunkPart, Chunks, Input, LINE_LIMIT, ReadError};
 use unmasq_model::{GatewayIx, GatewayName, LogIx, Realm};
@@ -24,13 +25,42 @@ pub(crate) struct Wanted<'w> {
     /// The gateway that a record is of if it does not say.
     pub(crate) gateway: &'w GatewayName,
     /// Which are kept.
-    pub(crate) keeps: &'w (dyn Fn(&Record) -> bool + Sync),
+    pub(crate) keeps: Keeps<'w>,
     /// Whether they are cited.
     pub(crate) cited: bool,
     /// Whether each by itself makes a session, so that it can be kept in little memory.
     pub(crate) whole: bool,
     /// Whether more may be wanted later.
     pub(crate) again: bool,
+}
+
+/// Tells which records of a log are kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Keeps<'s> {
+    pub(crate) sieve: &'s Sieve,
+    /// What records of this log tell.
+    pub(crate) tells: Tells,
+}
+
+impl Keeps<'_> {
+    pub(crate) fn record(&self, record: &Record) -> bool {
+        let translation = &record.translation;
+        let kept = |reach| self.sieve.keeps(translation, record.request.as_deref(), reach);
+        match (&record.fact, self.tells) {
+            (Fact::Whole { start, end, .. }, Tells::BothEdges) => kept(Some(start.hull(*end))),
+            (_, Tells::BothEdges | Tells::OneEdge) => kept(None),
+            (_, Tells::Connection) => self.sieve.keeps_addresses(translation),
+        }
+    }
+
+    #[inline]
+    fn brief(&self, brief: &Brief<'_>) -> bool {
+        if self.tells != Tells::BothEdges {
+            return self.record(&Record::from(*brief));
+        }
+        let Brief { protocol, outside, inside, remote, start, end, .. } = *brief;
+        self.sieve.keeps_plain(protocol, [outside, inside, remote], start.hull(end))
+    }
 }
 
 /// A record that was kept.
@@ -234,12 +264,25 @@ impl<'w> Reader<'w> {
         if line.len() >= LINE_LIMIT {
             return self.refuse(TOO_LONG);
         }
-        if let Err(why) = decoder.decode(line, &mut self.records) {
-            self.done.unreadable.push((self.done.lines, why));
-        }
+        // Nearly all are dropped where they are.
+        let noted = match decoder.brief(line) {
+            Some(brief) => {
+                let gateway = self.shown.note_brief(&brief);
+                if self.wanted.keeps.brief(&brief) {
+                    self.records.push(brief.into());
+                }
+                Some(gateway)
+            }
+            None => {
+                if let Err(why) = decoder.decode(line, &mut self.records) {
+                    self.done.unreadable.push((self.done.lines, why));
+                }
+                None
+            }
+        };
         for record in &self.records {
-            let gateway = self.shown.note(record);
-            if !(self.wanted.keeps)(record) {
+            let gateway = noted.unwrap_or_else(|| self.shown.note(record));
+            if noted.is_none() && !self.wanted.keeps.record(record) {
                 continue;
             }
             let row = || row(record, gateway, self.done.lines, &mut self.realms);
@@ -252,7 +295,6 @@ impl<'w> Reader<'w> {
                 }
             }
         }
-        // Nearly all are dropped where they are.
         self.records.clear();
         self.done.lines += 1;
     }

@@ -8,8 +8,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-use unmasq_decode::Record;
-use unmasq_model::GatewayName;
+use unmasq_decode::{Brief, Fact, Record};
+use unmasq_model::{GatewayName, LogTime};
 
 /// What records show: the same in whatever order they come, and however they are dealt out to several.
 pub(crate) struct Shown {
@@ -27,6 +27,7 @@ pub(crate) struct Shown {
 
 /// How many addresses are remembered as just noted.
 const RECENT: usize = 1024;
+
 impl Shown {
     /// For a log of that gateway.
     pub(crate) fn of(gateway: &GatewayName) -> Self {
@@ -43,21 +44,43 @@ impl Shown {
 
     /// Notes a record, and says whose it is.
     pub(crate) fn note(&mut self, record: &Record) -> NameIx {
-        self.records += 1;
-        self.moments.note(&record.fact);
-        let gateway = record.gateway.as_ref().map_or(0, |name| self.gateways.number(name));
+        let moments = match &record.fact {
+            Fact::Event(event) => [event.at, event.at],
+            Fact::Whole { start, end, .. } => [start.from(), end.to()],
+        };
+        let gateway = self.heard(record.gateway.as_ref(), moments);
         let (outside, inside) = (record.translation.outside.ip, record.translation.inside);
         if let Some((outside, inside)) = outside.zip(inside) {
-            // A NAT may change a port alone, to avoid a clash; that does not make an inside address shared.
-            let shared = inside.ip != outside;
-            let noted = Some((gateway, outside, shared));
-            let recent = &mut self.recent[spread(outside) % RECENT];
-            if *recent != noted {
-                *recent = noted;
-                *self.outsides.entry((gateway, outside)).or_default() |= shared;
-            }
+            self.pair(gateway, outside, inside.ip);
         }
         gateway
+    }
+
+    /// The same.
+    #[inline]
+    pub(crate) fn note_brief(&mut self, brief: &Brief<'_>) -> NameIx {
+        let gateway = self.heard(brief.gateway, [brief.start.from(), brief.end.to()]);
+        self.pair(gateway, (*brief.outside.ip()).into(), (*brief.inside.ip()).into());
+        gateway
+    }
+
+    #[inline]
+    fn heard(&mut self, gateway: Option<&GatewayName>, moments: [LogTime; 2]) -> NameIx {
+        self.records += 1;
+        self.moments.note(moments);
+        gateway.map_or(0, |name| self.gateways.number(name))
+    }
+
+    /// Notes that somebody is behind an address.
+    #[inline]
+    fn pair(&mut self, gateway: NameIx, outside: IpAddr, inside: IpAddr) {
+        // A NAT may change a port alone, to avoid a clash; that does not make an inside address shared.
+        let noted = Some((gateway, outside, inside != outside));
+        let recent = &mut self.recent[spread(gateway, outside)];
+        if *recent != noted {
+            *recent = noted;
+            *self.outsides.entry((gateway, outside)).or_default() |= inside != outside;
+        }
     }
 
     /// Takes in what another reader of the same log was shown, and says what its names are here.
@@ -88,10 +111,13 @@ impl Shown {
     }
 }
 
-/// The bits of an address in which neighbours differ.
-fn spread(ip: IpAddr) -> usize {
-    match ip {
-        IpAddr::V4(ip) => u32::from(ip) as usize,
-        IpAddr::V6(ip) => ip.segments().iter().fold(0, |sum, part| sum * 31 + usize::from(*part)),
-    }
+/// One of the places for what was just noted.
+#[inline]
+fn spread(gateway: NameIx, ip: IpAddr) -> usize {
+    let ip = match ip {
+        IpAddr::V4(ip) => u64::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.segments().iter().fold(0, |sum, part| sum * 31 + u64::from(*part)),
+    };
+    let spread = (ip ^ u64::from(gateway) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(spread >> 32).unwrap_or_default() % RECENT
 }

@@ -3,99 +3,161 @@
 //! Each of these reads less than its counterpart in [`field`](super), and what it reads it reads the
 //! same. `None` says nothing: ask the counterpart.
 
+use crate::sixteen::{SIXTEEN, Sixteen};
 use std::net::{IpAddr, Ipv4Addr};
 use unmasq_model::{LogTime, Span};
 
-/// An IPv4 address in dotted decimals that is not `0.0.0.0`; see [`address`](super::address).
-#[inline(always)]
+/// A text of at most sixteen characters, with whatever stands before it: they are looked at as one, and
+/// nothing depends on how many there are.
+#[derive(Clone, Copy)]
+pub(crate) struct Short {
+    /// The text is at the end of these.
+    bytes: [u8; SIXTEEN],
+    length: usize,
+}
+
+impl Short {
+    /// The text from `start` to `end` of a line; `None` if it is longer.
+    #[inline(always)]
+    pub(crate) fn within(line: &[u8], start: usize, end: usize) -> Option<Self> {
+        let length = end.checked_sub(start).filter(|length| *length <= SIXTEEN)?;
+        let bytes = match line.get(..end)?.last_chunk() {
+            Some(bytes) => *bytes,
+            None => padded(line.get(start..end)?),
+        };
+        Some(Self { bytes, length })
+    }
+
+    /// A text by itself; `None` if it is longer.
+    #[inline]
+    fn of(text: &[u8]) -> Option<Self> {
+        Self::within(text, 0, text.len())
+    }
+
+    /// An IPv4 address in dotted decimals that is not `0.0.0.0`; see [`address`](super::address).
+    #[inline(always)]
+    pub(crate) fn address(self) -> Option<Ipv4Addr> {
+        self.octets().filter(|octets| *octets != 0).map(Ipv4Addr::from_bits)
+    }
+
+    /// The four octets of an IPv4 address as one number.
+    #[inline(always)]
+    fn octets(self) -> Option<u32> {
+        let block = Sixteen::new(self.bytes);
+        let start = SIXTEEN - self.length;
+        let ours = u32::MAX << start;
+        let dots = block.equal(b'.') & ours;
+        let [second, third] = [without_lowest(dots), without_lowest(without_lowest(dots))];
+        let three = third != 0 && without_lowest(third) == 0;
+        let mut is_one = three && block.no_digits() & ours == dots;
+        let [first, second, third] = [dots, second, third].map(|dots| dots.trailing_zeros() as usize);
+        let mut ip = 0;
+        for (start, end) in [(start, first), (first + 1, second), (second + 1, third), (third + 1, SIXTEEN)] {
+            let length = end.wrapping_sub(start);
+            // By the length: how many bits of four bytes it leaves to others, and the least that is so long.
+            const LENGTHS: [(u32, u32); 4] = [(0, u32::MAX), (24, 0), (16, 0x00_0100), (8, 0x01_0000)];
+            let (others, least) = LENGTHS[length % 4];
+            let digits = (u32::from_be_bytes(self.four_before(end)) ^ 0x3030_3030) << others >> others;
+            // A digit is a byte, so that what is less as this number is less as an octet.
+            is_one &= length < 4 && digits >= least && digits <= 0x02_0505;
+            // The third byte of the product has a hundred times the first, ten times the second and the last;
+            // what stands below does not reach up to it.
+            let first_lowest = digits.swap_bytes() >> 8;
+            let octet = first_lowest.wrapping_mul(100 << 16 | 10 << 8 | 1).to_le_bytes()[2];
+            ip = ip << 8 | u32::from(octet);
+        }
+        is_one.then_some(ip)
+    }
+
+    /// The four bytes before one; anything if there are fewer, which no octet of an address has.
+    #[inline(always)]
+    fn four_before(self, end: usize) -> [u8; 4] {
+        let mut bytes = [0; SIXTEEN + 4];
+        bytes[..SIXTEEN].copy_from_slice(&self.bytes);
+        let start = end.wrapping_sub(4) % SIXTEEN;
+        [bytes[start], bytes[start + 1], bytes[start + 2], bytes[start + 3]]
+    }
+
+    /// A number of one to sixteen digits; see [`number`](super::number).
+    #[inline(always)]
+    pub(crate) fn number(self) -> Option<u64> {
+        let (front, back) = self.halves();
+        match self.length {
+            1..=8 => eight_digits(last(back, self.length)).map(u64::from),
+            9..=16 => {
+                let front = u64::from(eight_digits(last(front, self.length - 8))?);
+                Some(front * 100_000_000 + u64::from(eight_digits(back ^ ZEROS)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// A port; see [`port`](super::port).
+    #[inline(always)]
+    pub(crate) fn port(self) -> Option<u16> {
+        self.number()?.try_into().ok()
+    }
+
+    /// Seconds since the Unix epoch in ten digits, which is from 2001 to 2286; see
+    /// [`unix_time`](super::unix_time).
+    #[inline(always)]
+    pub(crate) fn seconds(self) -> Option<Span> {
+        let seconds = i64::try_from(self.number()?).ok()?;
+        if self.length != 10 || seconds < 1_000_000_000 {
+            return None;
+        }
+        let at = |us| LogTime::from_unix_us(seconds * 1_000_000 + us);
+        Some(Span::between(at(0)?, at(999_999)?))
+    }
+
+    #[inline(always)]
+    fn halves(self) -> (u64, u64) {
+        let (halves, _) = self.bytes.as_chunks();
+        match *halves {
+            [front, back] => (u64::from_le_bytes(front), u64::from_le_bytes(back)),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// An address by itself; see [`Short::address`].
 pub(crate) fn address(text: &[u8]) -> Option<IpAddr> {
-    octets(text).filter(|octets| *octets != 0).map(|octets| IpAddr::V4(Ipv4Addr::from_bits(octets)))
+    Short::of(text)?.address().map(IpAddr::V4)
 }
 
-/// The four octets of an IPv4 address as one number.
-#[inline(never)]
-fn octets(text: &[u8]) -> Option<u32> {
-    // Two octets and their dots are at most eight characters: the front has two, and the back two.
-    let (front, back) = match (text.first_chunk(), text.last_chunk()) {
-        (Some(front), Some(back)) => (u64::from_le_bytes(*front), u64::from_le_bytes(*back)),
-        _ => word(text).map(|text| (text, text << 8))?,
-    };
-    let (first, length) = two_octets(front)?;
-    let rest = text.len().checked_sub(length + 1).filter(|rest| (3..=7).contains(rest))?;
-    let (last, last_length) = two_octets(back >> (64 - 8 * rest))?;
-    if byte(front, length) != b'.' || last_length != rest {
-        return None;
-    }
-    Some(first << 16 | last)
-}
-
-/// The two octets that a text begins with, the first one above the second, and their length with the dot
-/// between them.
-#[inline(always)]
-fn two_octets(text: u64) -> Option<(u32, usize)> {
-    let digits = text ^ ZEROS;
-    let others = no_digits(digits);
-    let first = lowest_byte(others);
-    let length = lowest_byte(others & others.wrapping_sub(1));
-    let second = length.wrapping_sub(first + 1);
-    if !(1..=3).contains(&first) || !(1..=3).contains(&second) || byte(text, first) != b'.' {
-        return None;
-    }
-    let rest = digits >> (8 * (first + 1));
-    // No zero stands before other digits.
-    if (first > 1 && byte(digits, 0) == 0) || (second > 1 && byte(rest, 0) == 0) {
-        return None;
-    }
-    let octets = fours(digits << (64 - 8 * first) >> 32 | rest << (64 - 8 * second));
-    let [a, 0, _, _, b, 0, _, _] = octets.to_le_bytes() else { return None };
-    Some((u32::from(a) << 8 | u32::from(b), length))
-}
-
-/// A number of one to eighteen digits; see [`number`](super::number).
-#[inline]
+/// A number by itself; see [`Short::number`].
 pub(crate) fn number(text: &[u8]) -> Option<u64> {
-    match text.len() {
-        1..=8 => eight_digits((word(text)? ^ ZEROS) << (64 - 8 * text.len())).map(u64::from),
-        9..=18 => long_number(text),
-        _ => None,
-    }
+    Short::of(text)?.number()
 }
 
-#[inline(never)]
-fn long_number(text: &[u8]) -> Option<u64> {
-    text.iter().try_fold(0, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit <= 9).then(|| number * 10 + u64::from(digit))
-    })
+/// A port by itself; see [`Short::port`].
+pub(crate) fn port(text: &[u8]) -> Option<u16> {
+    Short::of(text)?.port()
 }
 
-// Up to eight characters are looked at as one number, the first one in its lowest byte. Exclusive or with
+fn padded(text: &[u8]) -> [u8; SIXTEEN] {
+    let mut bytes = [0; SIXTEEN];
+    let start = SIXTEEN - text.len().min(SIXTEEN);
+    bytes[start..].copy_from_slice(&text[..SIXTEEN - start]);
+    bytes
+}
+
+#[inline(always)]
+const fn without_lowest(bits: u32) -> u32 {
+    bits & bits.wrapping_sub(1)
+}
+
+// Eight characters are looked at as one number, the first one in its lowest byte. Exclusive or with
 // `ZEROS` makes digits their value, and all others more than nine.
 
 const ONES: u64 = u64::MAX / 0xff;
 const HIGHS: u64 = ONES << 7;
 const ZEROS: u64 = ONES * b'0' as u64;
 
-/// A text of one to eight characters, and nothing above it.
+/// The last one to eight of eight characters as digits, and zeros before them.
 #[inline(always)]
-fn word(text: &[u8]) -> Option<u64> {
-    match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) if text.len() <= 8 => {
-            let last = u64::from(u32::from_le_bytes(*last));
-            Some(u64::from(u32::from_le_bytes(*first)) | last << (8 * (text.len() - 4)))
-        }
-        _ => match *text {
-            [a] => Some(u64::from(a)),
-            [a, b] => Some(u64::from(u16::from_le_bytes([a, b]))),
-            [a, b, c] => Some(u64::from(u32::from_le_bytes([a, b, c, 0]))),
-            _ => None,
-        },
-    }
-}
-
-#[inline(always)]
-const fn byte(word: u64, at: usize) -> u8 {
-    (word >> (8 * at)).to_le_bytes()[0]
+const fn last(word: u64, length: usize) -> u64 {
+    (word ^ ZEROS) & (u64::MAX << (64 - 8 * length))
 }
 
 /// The highest bit of each byte that is no digit's value.
@@ -104,45 +166,15 @@ const fn no_digits(digits: u64) -> u64 {
     (((digits & !HIGHS) + ONES * 0x76) | digits) & HIGHS
 }
 
-#[inline(always)]
-const fn lowest_byte(found: u64) -> usize {
-    found.trailing_zeros() as usize / 8
-}
-
-/// Each four digits as one number: pairs of them first.
-#[inline(always)]
-const fn fours(digits: u64) -> u64 {
-    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff
-}
-
 /// The number of eight digits.
 #[inline(always)]
 fn eight_digits(digits: u64) -> Option<u32> {
     if no_digits(digits) != 0 {
         return None;
     }
-    let fours = fours(digits);
+    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
     u32::try_from((fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff).ok()
-}
-
-/// A port; see [`port`](super::port).
-#[inline]
-pub(crate) fn port(text: &[u8]) -> Option<u16> {
-    number(text)?.try_into().ok()
-}
-
-/// Seconds since the Unix epoch in ten digits, which is from 2001 to 2286; see
-/// [`unix_time`](super::unix_time).
-#[inline]
-pub(crate) fn seconds(text: &[u8]) -> Option<Span> {
-    let (front, rest) = text.split_last_chunk::<8>()?;
-    let &[first @ b'1'..=b'9', second @ b'0'..=b'9'] = front else { return None };
-    let hundred_millions = i64::from(first - b'0') * 10 + i64::from(second - b'0');
-    let seconds =
-        hundred_millions * 100_000_000 + i64::from(eight_digits(u64::from_le_bytes(*rest) ^ ZEROS)?);
-    let at = |us| LogTime::from_unix_us(seconds * 1_000_000 + us);
-    Some(Span::between(at(0)?, at(999_999)?))
 }
 
 #[cfg(test)]
@@ -193,7 +225,7 @@ mod tests {
             if let Some(read) = number(text.as_bytes()) {
                 prop_assert_eq!(Some(read), field::number(&text));
             }
-            if let Some(read) = seconds(text.as_bytes()) {
+            if let Some(read) = Short::of(text.as_bytes()).and_then(Short::seconds) {
                 prop_assert_eq!(Some(read), field::unix_time(&text, field::UnixUnit::Seconds));
             }
             if let Some(read) = port(text.as_bytes()) {
@@ -202,15 +234,15 @@ mod tests {
         }
 
         #[test]
-        fn every_plain_one_is_read(ip in any::<[u8; 4]>(), count in 0..=999_999_999_999_999_999_u64) {
+        fn every_plain_one_is_read(ip in any::<[u8; 4]>(), count in 0..=9_999_999_999_999_999_u64) {
             let ip = IpAddr::from(ip);
             if !ip.is_unspecified() {
                 prop_assert_eq!(address(ip.to_string().as_bytes()), Some(ip));
             }
             prop_assert_eq!(number(count.to_string().as_bytes()), Some(count));
             let at = (1_000_000_000 + count % 9_000_000_000).to_string();
-            prop_assert_eq!(seconds(at.as_bytes()), field::unix_time(&at, field::UnixUnit::Seconds));
-            prop_assert!(seconds(at.as_bytes()).is_some());
+            prop_assert_eq!(Short::of(at.as_bytes()).and_then(Short::seconds), field::unix_time(&at, field::UnixUnit::Seconds));
+            prop_assert!(Short::of(at.as_bytes()).and_then(Short::seconds).is_some());
         }
     }
 }

@@ -32,13 +32,14 @@ use super::{
     rows::{Needed, Rows},
 };
 use crate::{
-    Decoder, Fact, Record, Unreadable,
-    field::{self, UnixUnit, fault, plain},
+    Brief, Decoder, Fact, Record, Unreadable,
+    field::{self, UnixUnit, fault, plain::Short},
     interned::Interned,
-    json::{Members, is_blank, scalar, text_of},
+    json::{Members, is_blank, scalar, str_of, text_of},
+    places::Places,
 };
 use jiff::tz::TimeZone;
-use std::{borrow::Cow, marker::PhantomData, net::IpAddr, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, net::SocketAddrV4, time::Duration};
 use unmasq_model::{Endpoint, GatewayName, Protocol, Realm, Role, Span, Translation};
 
 /// The JSON form.
@@ -108,12 +109,12 @@ const NAMES: [&str; 13] = [
 struct JsonDecoder {
     zone: Option<TimeZone>,
     members: Members<{ NAMES.len() }>,
-    names: Interned,
+    names: RecordNames,
 }
 
 impl JsonDecoder {
     fn new(zone: Option<TimeZone>) -> Self {
-        Self { zone, members: Members::new(NAMES), names: Interned::default() }
+        Self { zone, members: Members::new(NAMES), names: RecordNames::default() }
     }
 }
 
@@ -122,12 +123,18 @@ impl Decoder for JsonDecoder {
         if is_blank(frame) {
             return Ok(());
         }
-        let text = text_of(frame);
-        let mut found = [None; NAMES.len()];
-        if !self.members.read_into(&text, &mut found) {
+        let (text, mut places) = (text_of(frame), Places::nowhere());
+        if !self.members.find(&text, &mut places) {
             return Err(Unreadable::because("it is not one JSON object"));
         }
-        read::<Json>(&found, self.zone.as_ref(), &mut self.names, out)
+        out.push(Fields::<Json>::new(&text, &places).record(self.zone.as_ref(), &mut self.names)?);
+        Ok(())
+    }
+
+    fn brief(&mut self, frame: &[u8]) -> Option<Brief<'_>> {
+        let (text, mut places) = (str_of(frame)?, Places::nowhere());
+        let is_object = self.members.find(text, &mut places);
+        is_object.then(|| Fields::<Json>::new(text, &places))?.brief(&mut self.names)
     }
 
     fn fork(&self) -> Option<Box<dyn Decoder>> {
@@ -140,7 +147,7 @@ impl Decoder for JsonDecoder {
 struct CsvDecoder {
     zone: Option<TimeZone>,
     rows: Rows<{ NAMES.len() }>,
-    names: Interned,
+    names: RecordNames,
 }
 
 impl CsvDecoder {
@@ -157,7 +164,7 @@ impl CsvDecoder {
     ];
 
     fn new(zone: Option<TimeZone>) -> Self {
-        Self { zone, rows: Rows::new(Self::NEEDED, NAMES), names: Interned::default() }
+        Self { zone, rows: Rows::new(Self::NEEDED, NAMES), names: RecordNames::default() }
     }
 }
 
@@ -167,7 +174,16 @@ impl Decoder for CsvDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        self.rows.read(&text, |cells| read::<Cells>(&cells, self.zone.as_ref(), &mut self.names, out))
+        self.rows.find(&text, |row, places| {
+            out.push(Fields::<Cells>::new(row, places).record(self.zone.as_ref(), &mut self.names)?);
+            Ok(())
+        })
+    }
+
+    fn brief(&mut self, frame: &[u8]) -> Option<Brief<'_>> {
+        let mut places = Places::nowhere();
+        let row = self.rows.plain(str_of(frame)?, &mut places)?;
+        Fields::<Cells>::new(row, &places).brief(&mut self.names)
     }
 
     fn fork(&self) -> Option<Box<dyn Decoder>> {
@@ -181,8 +197,8 @@ impl Decoder for CsvDecoder {
 
 /// How a line writes a value.
 trait Form {
-    /// Its text as far as that is digits and the like, which nobody escapes.
-    fn plain(value: &str) -> &[u8];
+    /// Where in its line its text stands, if that is digits and the like, which nobody escapes.
+    fn plain(line: &[u8], start: usize, end: usize) -> (usize, usize);
 
     /// Its text, if it has any.
     fn text(value: &str) -> Option<Cow<'_, str>>;
@@ -195,12 +211,9 @@ struct Json;
 struct Cells;
 
 impl Form for Json {
-    #[inline]
-    fn plain(value: &str) -> &[u8] {
-        match value.as_bytes() {
-            [b'"', text @ .., b'"'] => text,
-            number => number,
-        }
+    #[inline(always)]
+    fn plain(line: &[u8], start: usize, end: usize) -> (usize, usize) {
+        if line.get(start) == Some(&b'"') { (start + 1, end - 1) } else { (start, end) }
     }
 
     #[inline]
@@ -210,9 +223,9 @@ impl Form for Json {
 }
 
 impl Form for Cells {
-    #[inline]
-    fn plain(value: &str) -> &[u8] {
-        value.as_bytes()
+    #[inline(always)]
+    fn plain(_: &[u8], start: usize, end: usize) -> (usize, usize) {
+        (start, end)
     }
 
     #[inline]
@@ -221,121 +234,143 @@ impl Form for Cells {
     }
 }
 
-/// Appends the record out of its values, however they were written down.
-#[inline]
-fn read<F: Form>(
-    values: &[Option<&str>; NAMES.len()],
-    zone: Option<&TimeZone>,
-    names: &mut Interned,
-    out: &mut Vec<Record>,
-) -> Result<(), Unreadable> {
-    let fields = Fields::<F> { values, zone, form: PhantomData };
-    let protocol = fields.protocol()?;
-    let ours = protocol.has_ports() || protocol.is_icmp();
-    let outside = fields.endpoint(Field::NatIp, Field::NatPort, ours)?;
-    let inside = fields.endpoint(Field::PriIp, Field::PriPort, ours)?;
-    let remote = fields.endpoint(Field::PubIp, Field::PubPort, protocol.has_ports())?;
-    let start = fields.moment(Field::StartTime)?;
-    let end = fields.moment(Field::EndTime)?;
-    // An end that is written more coarsely than its start may mean a moment before it; it does not.
-    let end = Span::new(end.from().max(start.from()), end.to())
-        .map_err(|_| fault("end_time", "is before `start_time`"))?;
-    let mut name = |field| names.get(values[field as usize]?, some_text::<F>);
-    let gateway = name(Field::Instance).or_else(|| name(Field::Intstance));
-    out.push(Record {
-        gateway: gateway.map(GatewayName::from),
-        inside_realm: name(Field::VpcId).map(Realm::from),
-        translation: Translation {
-            protocol: Some(protocol),
-            role: Role::Client,
-            outside: outside.into(),
-            remote: Some(remote),
-            inside: Some(inside),
-            inside_remote: Some(remote),
-        },
-        request: None,
-        fact: Fact::Whole { start, end, proven: None },
-    });
-    Ok(())
-}
-
 /// A value's text. An export fills a missing value with what its job was told; a dash is usual.
 fn some_text<F: Form>(value: &str) -> Option<Cow<'_, str>> {
     F::text(value).filter(|text| text != "-")
 }
 
-/// The fields of one record. Each is read as nearly all are written; what is not is read again, slowly.
+/// The names in records.
+#[derive(Clone, Default)]
+struct RecordNames {
+    gateways: Interned<GatewayName>,
+    realms: Interned<Realm>,
+}
+
+/// The fields of one record, however they were written down.
 struct Fields<'f, 'a, F> {
-    values: &'f [Option<&'a str>; NAMES.len()],
-    zone: Option<&'f TimeZone>,
+    line: &'a str,
+    places: &'f Places<{ NAMES.len() }>,
     form: PhantomData<F>,
 }
 
-impl<'a, F: Form> Fields<'_, 'a, F> {
-    #[inline]
-    fn plain<T>(&self, field: Field, read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<T> {
-        read(F::plain(self.values[field as usize]?))
+impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
+    #[inline(always)]
+    const fn new(line: &'a str, places: &'f Places<{ NAMES.len() }>) -> Self {
+        Self { line, places, form: PhantomData }
     }
 
-    fn text(&self, field: Field) -> Option<Cow<'a, str>> {
-        some_text::<F>(self.values[field as usize]?)
+    /// The record.
+    fn record(&self, zone: Option<&TimeZone>, names: &mut RecordNames) -> Result<Record, Unreadable> {
+        match self.brief(names) {
+            Some(brief) => Ok(brief.into()),
+            None => self.any_record(zone, names),
+        }
+    }
+
+    /// The same, slow and without doubt.
+    #[inline(never)]
+    fn any_record(&self, zone: Option<&TimeZone>, names: &mut RecordNames) -> Result<Record, Unreadable> {
+        let text = self.text(Field::Protocol).or_else(|| self.text(Field::Portocol));
+        let protocol = field::protocol("protocol", &field::required("protocol", text)?)?;
+        let ours = protocol.has_ports() || protocol.is_icmp();
+        let outside = self.endpoint(Field::NatIp, Field::NatPort, ours)?;
+        let inside = self.endpoint(Field::PriIp, Field::PriPort, ours)?;
+        let remote = self.endpoint(Field::PubIp, Field::PubPort, protocol.has_ports())?;
+        let start = self.moment(Field::StartTime, zone)?;
+        let end = end(start, self.moment(Field::EndTime, zone)?)?;
+        let (gateway, inside_realm) = self.names(names);
+        Ok(Record {
+            gateway: gateway.cloned(),
+            inside_realm: inside_realm.cloned(),
+            translation: Translation {
+                protocol: Some(protocol),
+                role: Role::Client,
+                outside: outside.into(),
+                remote: Some(remote),
+                inside: Some(inside),
+                inside_remote: Some(remote),
+            },
+            request: None,
+            fact: Fact::Whole { start, end, proven: None },
+        })
+    }
+
+    fn endpoint(&self, ip: Field, port: Field, has_port: bool) -> Result<Endpoint, Unreadable> {
+        let ip = field::address(NAMES[ip as usize], &self.required(ip)?)?;
+        let port = || field::port(NAMES[port as usize], &self.required(port)?);
+        Ok(Endpoint { ip, port: has_port.then(port).transpose()? })
+    }
+
+    fn moment(&self, field: Field, zone: Option<&TimeZone>) -> Result<Span, Unreadable> {
+        moment(NAMES[field as usize], &self.required(field)?, zone)
     }
 
     fn required(&self, field: Field) -> Result<Cow<'a, str>, Unreadable> {
         field::required(NAMES[field as usize], self.text(field))
     }
 
-    #[inline]
-    fn protocol(&self) -> Result<Protocol, Unreadable> {
-        let number = |text| plain::number(text)?.try_into().ok();
-        if let Some(number) = self.plain(Field::Protocol, number) {
-            return Ok(Protocol::from_number(number));
-        }
-        self.any_protocol()
+    fn text(&self, field: Field) -> Option<Cow<'a, str>> {
+        some_text::<F>(self.written(field)?)
     }
 
-    #[cold]
-    fn any_protocol(&self) -> Result<Protocol, Unreadable> {
-        let text = self.text(Field::Protocol).or_else(|| self.text(Field::Portocol));
-        field::protocol("protocol", &field::required("protocol", text)?)
+    /// A value as it is written.
+    #[inline(always)]
+    fn written(&self, field: Field) -> Option<&'a str> {
+        let (start, end) = self.places.get(field as usize)?;
+        self.line.get(start..end)
     }
 
     #[inline(always)]
-    fn endpoint(&self, ip: Field, port: Field, has_port: bool) -> Result<Endpoint, Unreadable> {
-        let ip = match self.plain(ip, plain::address) {
-            Some(ip) => ip,
-            None => self.any_address(ip)?,
+    fn names<'n>(&self, names: &'n mut RecordNames) -> (Option<&'n GatewayName>, Option<&'n Realm>) {
+        let RecordNames { gateways, realms } = names;
+        let names_some = |written: &&str| some_text::<F>(written).is_some();
+        let instance = || self.written(Field::Intstance);
+        let gateway = match self.written(Field::Intstance) {
+            // The right spelling is the usual one, and goes first if both are there.
+            Some(_) => self.written(Field::Instance).filter(names_some).or_else(instance),
+            None => self.written(Field::Instance),
         };
-        let port = match self.plain(port, plain::port) {
-            _ if !has_port => None,
-            Some(port) => Some(port),
-            None => Some(self.any_port(port)?),
-        };
-        Ok(Endpoint { ip, port })
+        let realm = self.written(Field::VpcId);
+        (
+            gateway.and_then(|written| gateways.look(written, some_text::<F>)),
+            realm.and_then(|written| realms.look(written, some_text::<F>)),
+        )
     }
 
-    #[cold]
-    fn any_address(&self, field: Field) -> Result<IpAddr, Unreadable> {
-        field::address(NAMES[field as usize], &self.required(field)?)
-    }
-
-    #[cold]
-    fn any_port(&self, field: Field) -> Result<u16, Unreadable> {
-        field::port(NAMES[field as usize], &self.required(field)?)
+    /// The record as nearly all are written; `None` says nothing.
+    #[inline(always)]
+    fn brief<'n>(&self, names: &'n mut RecordNames) -> Option<Brief<'n>> {
+        let protocol = self.short(Field::Protocol).or_else(|| self.short(Field::Portocol))?;
+        let protocol = Protocol::from_number(protocol.number()?.try_into().ok()?);
+        if !protocol.has_ports() {
+            return None;
+        }
+        let outside = self.socket(Field::NatIp, Field::NatPort)?;
+        let inside = self.socket(Field::PriIp, Field::PriPort)?;
+        let remote = self.socket(Field::PubIp, Field::PubPort)?;
+        let start = self.short(Field::StartTime)?.seconds()?;
+        let end = end(start, self.short(Field::EndTime)?.seconds()?).ok()?;
+        let (gateway, inside_realm) = self.names(names);
+        Some(Brief { gateway, inside_realm, protocol, outside, inside, remote, start, end })
     }
 
     #[inline(always)]
-    fn moment(&self, field: Field) -> Result<Span, Unreadable> {
-        match self.plain(field, plain::seconds) {
-            Some(second) => Ok(second),
-            None => self.any_moment(field),
-        }
+    fn socket(&self, ip: Field, port: Field) -> Option<SocketAddrV4> {
+        Some(SocketAddrV4::new(self.short(ip)?.address()?, self.short(port)?.port()?))
     }
 
-    #[cold]
-    fn any_moment(&self, field: Field) -> Result<Span, Unreadable> {
-        moment(NAMES[field as usize], &self.required(field)?, self.zone)
+    #[inline(always)]
+    fn short(&self, field: Field) -> Option<Short> {
+        let ((start, end), line) = (self.places.get(field as usize)?, self.line.as_bytes());
+        let (start, end) = F::plain(line, start, end);
+        Short::within(line, start, end)
     }
+}
+
+/// An end that is written more coarsely than its start may mean a moment before it; it does not.
+#[inline]
+fn end(start: Span, end: Span) -> Result<Span, Unreadable> {
+    Span::new(end.from().max(start.from()), end.to()).map_err(|_| fault("end_time", "is before `start_time`"))
 }
 
 /// Seconds or milliseconds by the number of digits, or ISO 8601.

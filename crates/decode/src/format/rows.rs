@@ -1,8 +1,12 @@
 //! Tables with a header row, as Alibaba's log service exports them: the header names the columns, in any
 //! order, between commas, `|`, tabs or blanks; files are joined as they are, so it may come again.
 
-use crate::Unreadable;
-use memchr::{memchr_iter, memchr3};
+use crate::{
+    Unreadable,
+    places::{Found, Places},
+    sixteen,
+};
+use memchr::memchr_iter;
 use std::borrow::Cow;
 
 /// A column that must be there, by any of its spellings.
@@ -14,34 +18,28 @@ pub(super) struct Rows<const N: usize> {
     needed: &'static [Needed],
     wanted: [&'static str; N],
     header: Header<N>,
-    /// Where the cells of the row in hand end; kept for its memory.
-    ends: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
 enum Header<const N: usize> {
     Missing,
     Faulty(Unreadable),
-    Known(Columns<N>),
+    Known(Columns),
 }
 
 #[derive(Clone, Debug)]
-struct Columns<const N: usize> {
+struct Columns {
     delimiter: u8,
-    count: usize,
-    /// Which column each wanted name is.
-    at: [Option<usize>; N],
+    /// Which wanted name each column has; beyond the last if none.
+    slots: Vec<usize>,
 }
-
-/// The wanted cells of one row, without white space around them; `None` where there is no such column.
-pub(super) type Cells<'a, const N: usize> = [Option<&'a str>; N];
 
 impl<const N: usize> Rows<N> {
     pub(super) const fn new(needed: &'static [Needed], wanted: [&'static str; N]) -> Self {
-        Self { needed, wanted, header: Header::Missing, ends: Vec::new() }
+        Self { needed, wanted, header: Header::Missing }
     }
 
-    /// Gives the cells of one line to `row`, unless it is a header row.
+    /// Gives the cells of one line, without white space around them, to `row`, unless it is a header row.
     ///
     /// # Errors
     /// When the header is missing or lacks a needed column, the row does not fit it, or `row` says so.
@@ -49,19 +47,50 @@ impl<const N: usize> Rows<N> {
     pub(super) fn read(
         &mut self,
         text: &str,
-        row: impl FnOnce(Cells<'_, N>) -> Result<(), Unreadable>,
+        row: impl FnOnce(Found<'_, N>) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
-        let line = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n']);
-        if let Header::Known(columns) = &self.header
-            && let Some(cells) = columns.plain(line, &mut self.ends)
-        {
-            return row(cells);
+        self.find(text, |line, places| row(places.of(line)))
+    }
+
+    /// The same as places in a line.
+    ///
+    /// # Errors
+    /// As above.
+    #[inline]
+    pub(super) fn find(
+        &mut self,
+        text: &str,
+        row: impl FnOnce(&str, &Places<N>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        let mut places = Places::nowhere();
+        if let Some(line) = self.plain(text, &mut places) {
+            return row(line, &places);
         }
+        match self.any(line_of(text))? {
+            Some((cells, places)) => row(&cells, &places),
+            None => Ok(()),
+        }
+    }
+
+    /// Says where the cells of a row stand in which nothing is quoted, and gives the row; `None` where it does
+    /// not fit, or may be a header, and then they may be anywhere.
+    #[inline]
+    pub(super) fn plain<'a>(&self, text: &'a str, places: &mut Places<N>) -> Option<&'a str> {
+        let line = line_of(text);
+        match &self.header {
+            Header::Known(columns) => columns.plain(line, places).then_some(line),
+            Header::Faulty(_) | Header::Missing => None,
+        }
+    }
+
+    /// The cells of a row that may have quotes, one behind the other, and their places there; `None` for a
+    /// header row, which it notes.
+    fn any(&mut self, line: &str) -> Result<Option<(String, Places<N>)>, Unreadable> {
         if let Some(header) = header(line, self.needed, &self.wanted) {
             self.header = header;
             return match &self.header {
                 Header::Faulty(why) => Err(why.clone()),
-                Header::Missing | Header::Known(_) => Ok(()),
+                Header::Missing | Header::Known(_) => Ok(None),
             };
         }
         let columns = match &self.header {
@@ -73,9 +102,15 @@ impl<const N: usize> Rows<N> {
                 ));
             }
         };
-        let cells = cells(line, columns.delimiter).filter(|cells| cells.len() == columns.count);
+        let cells = cells(line, columns.delimiter).filter(|cells| cells.len() == columns.slots.len());
         let cells = cells.ok_or(Unreadable::because("it has more or fewer columns than the header row"))?;
-        row(columns.at.map(|at| Some(cells.get(at?)?.trim())))
+        let (mut all, mut places) = (String::new(), Places::nowhere());
+        for (cell, slot) in cells.iter().zip(&columns.slots) {
+            let start = all.len();
+            all.push_str(cell.trim());
+            places.set(*slot, start, all.len());
+        }
+        Ok(Some((all, places)))
     }
 
     /// Whether one of these lines may be a header row; see [`Decoder::turns`](crate::Decoder::turns).
@@ -93,55 +128,57 @@ impl<const N: usize> Rows<N> {
     }
 }
 
-impl<const N: usize> Columns<N> {
-    /// The cells of a row in which nothing is quoted; `None` where the row does not fit, or may be a
-    /// header.
+/// A line without a byte order mark before it and its end behind it.
+fn line_of(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n'])
+}
+
+impl Columns {
+    /// See [`Rows::plain`].
     #[inline]
-    fn plain<'a>(&self, line: &'a str, ends: &mut Vec<usize>) -> Option<Cells<'a, N>> {
+    fn plain<const N: usize>(&self, line: &str, places: &mut Places<N>) -> bool {
         let bytes = line.as_bytes();
-        if memchr3(b'"', b'\r', b'\n', bytes).is_some() || line.starts_with('\u{feff}') {
-            return None;
+        if line.starts_with('\u{feff}') {
+            return false;
         }
-        ends.clear();
-        positions(self.delimiter, bytes, ends);
-        ends.push(bytes.len());
-        if ends.len() != self.count {
-            return None;
-        }
-        let cell = |at: usize| {
-            let start = if at == 0 { 0 } else { ends[at - 1] + 1 };
-            &line[start..ends[at]]
+        let mut slots = self.slots.iter();
+        let (mut start, mut has_number) = (0, false);
+        let mut cell = |end: usize| {
+            let begins_with_digit = bytes.get(start).is_some_and(u8::is_ascii_digit);
+            let Some(&slot) = slots.next() else { return false };
+            has_number |= slot < N && begins_with_digit;
+            let (from, to) = trimmed(line, start, end);
+            places.set(slot, from, to);
+            start = end + 1;
+            true
         };
-        let cells = self.at.map(|at| at.map(cell));
-        let begins_with_digit = |cell: &&str| cell.as_bytes().first().is_some_and(u8::is_ascii_digit);
-        // A cell of a header never does.
-        cells.iter().flatten().any(begins_with_digit).then(|| cells.map(|cell| cell.map(trimmed)))
-    }
-}
-
-/// Adds where in `bytes` a byte stands. Cells are short, so eight bytes at a time are looked at as one
-/// number, of which the highest bit of each is set where it is found.
-fn positions(byte: u8, bytes: &[u8], found: &mut Vec<usize>) {
-    const ONES: u64 = u64::MAX / 0xff;
-    const LOWER: u64 = ONES * 0x7f;
-    let (words, rest) = bytes.as_chunks();
-    for (start, word) in (0..).step_by(8).zip(words) {
-        let other = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
-        let mut same = !(((other & LOWER) + LOWER) | other | LOWER);
-        while same != 0 {
-            found.push(start + same.trailing_zeros() as usize / 8);
-            same &= same - 1;
+        for (at, block) in sixteen::blocks(bytes) {
+            if block.equal(b'"') | block.equal(b'\r') | block.equal(b'\n') != 0 {
+                return false;
+            }
+            let mut ends = block.equal(self.delimiter);
+            while ends != 0 {
+                if !cell(at + ends.trailing_zeros() as usize) {
+                    return false;
+                }
+                ends &= ends - 1;
+            }
         }
+        // A cell of a header never begins with a digit.
+        cell(bytes.len()) && has_number && slots.next().is_none()
     }
-    let start = bytes.len() - rest.len();
-    found.extend(rest.iter().zip(start..).filter(|(here, _)| **here == byte).map(|(_, at)| at));
 }
 
-#[inline]
-fn trimmed(cell: &str) -> &str {
-    match cell.as_bytes() {
-        [b'!'..=b'~', .., b'!'..=b'~'] | [b'!'..=b'~'] => cell,
-        _ => cell.trim(),
+/// From where to where the cell without white space around it is.
+#[inline(always)]
+fn trimmed(line: &str, start: usize, end: usize) -> (usize, usize) {
+    match line.as_bytes()[start..end] {
+        [] | [b'!'..=b'~', .., b'!'..=b'~'] | [b'!'..=b'~'] => (start, end),
+        _ => {
+            let cell = &line[start..end];
+            let start = end - cell.trim_start().len();
+            (start, start + cell.trim().len())
+        }
     }
 }
 
@@ -181,8 +218,8 @@ fn header<const N: usize>(line: &str, needed: &[Needed], wanted: &[&str; N]) -> 
     if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
         return Some(Header::Faulty(Unreadable::because("the header row names a column twice")));
     }
-    let at = wanted.map(|wanted| names.iter().position(|name| name == wanted));
-    Some(Header::Known(Columns { delimiter, count: names.len(), at }))
+    let slot = |name: &String| wanted.iter().position(|wanted| wanted == name).unwrap_or(N);
+    Some(Header::Known(Columns { delimiter, slots: names.iter().map(slot).collect() }))
 }
 
 fn is_name(cell: &str) -> bool {
@@ -217,7 +254,7 @@ mod tests {
         let mut rows = Rows::new(NEEDED, ["a", "b", "x"]);
         rows.read(header, |_| panic!("a header")).unwrap();
         let plain = match &rows.header {
-            Header::Known(columns) => columns.plain(line, &mut Vec::new()).is_some(),
+            Header::Known(columns) => columns.plain::<3>(line, &mut Places::nowhere()),
             _ => false,
         };
         let mut cells = None;
@@ -241,9 +278,10 @@ mod tests {
             Some(_) => return Ok(None),
             None => {}
         }
-        let cells = cells(line, columns.delimiter).filter(|cells| cells.len() == columns.count);
+        let cells = cells(line, columns.delimiter).filter(|cells| cells.len() == columns.slots.len());
         let cells = cells.ok_or(Unreadable::because("it has more or fewer columns than the header row"))?;
-        Ok(Some(columns.at.iter().map(|at| Some(cells.get((*at)?)?.trim().to_owned())).collect()))
+        let column = |slot: usize| columns.slots.iter().position(|of| *of == slot);
+        Ok(Some((0..3).map(|slot| Some(cells[column(slot)?].trim().to_owned())).collect()))
     }
 
     #[test]
@@ -271,13 +309,6 @@ mod tests {
             if has_number(line.as_bytes()) {
                 prop_assert!(super::header(&line, NEEDED, &["a"]).is_none(), "{line}");
             }
-        }
-
-        #[test]
-        fn every_position_is_found(line in "[,a\u{ac}é]{0,40}") {
-            let mut found = Vec::new();
-            positions(b',', line.as_bytes(), &mut found);
-            prop_assert_eq!(found, memchr_iter(b',', line.as_bytes()).collect::<Vec<_>>());
         }
     }
 }

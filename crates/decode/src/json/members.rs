@@ -7,12 +7,7 @@
 //! and decides; the two fast ways only ever give what it would give.
 
 use super::{Object, scan};
-
-/// The values of one line by the position of their names, as they are written.
-///
-/// `None` is a member that is not there. One that is written twice is an empty text, which is no value:
-/// other readers would take one or the other.
-pub(crate) type Found<'a, const N: usize> = [Option<&'a str>; N];
+use crate::places::{Found, Places};
 
 /// Finds the members of `N` names.
 #[derive(Clone, Debug)]
@@ -33,26 +28,27 @@ impl<const N: usize> Members<N> {
     }
 
     /// The values in a text that is one object and nothing else, as [`Object::parse`] has it; `None` if
-    /// it is none.
+    /// it is none. Of a name that is written twice the value is empty, which is none: other readers would
+    /// take one or the other.
     #[inline]
     pub(crate) fn read<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
-        let mut found = [None; N];
-        self.read_into(text, &mut found).then_some(found)
+        let mut places = Places::nowhere();
+        self.find(text, &mut places).then(|| places.of(text))
     }
 
-    /// The same into a place of the caller's, which spares copies; `false` if it is no object, and then
-    /// anything may stand there.
+    /// Finds where they stand, out of places that are nowhere; `false` if it is no object, and then they may
+    /// be anywhere.
     #[inline]
-    pub(crate) fn read_into<'a>(&mut self, text: &'a str, found: &mut Found<'a, N>) -> bool {
-        if self.shape.read(text, found, &mut |_, _| None) {
+    pub(crate) fn find(&mut self, text: &str, places: &mut Places<N>) -> bool {
+        if self.shape.read(text, places, &mut |_, _| None) {
             self.patience.hit();
             return true;
         }
-        self.scan_or_parse(text).map(|other| *found = other).is_some()
+        self.scan_or_parse(text).map(|other| *places = other).is_some()
     }
 
     #[inline(never)]
-    fn scan_or_parse<'a>(&mut self, text: &'a str) -> Option<Found<'a, N>> {
+    fn scan_or_parse(&mut self, text: &str) -> Option<Places<N>> {
         self.scan(text, &mut |_, _| None).or_else(|| self.surely(text))
     }
 
@@ -65,31 +61,35 @@ impl<const N: usize> Members<N> {
         text: &'a str,
         nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
     ) -> Option<Found<'a, N>> {
-        let mut found = [None; N];
-        if self.shape.read(text, &mut found, nested) {
+        let mut places = Places::nowhere();
+        if self.shape.read(text, &mut places, nested) {
             self.patience.hit();
-            return Some(found);
+            return Some(places.of(text));
         }
-        self.scan(text, nested)
+        self.scan(text, nested).map(|places| places.of(text))
     }
 
     /// The values of the object that `text` begins with, and its length, if it has the known shape.
     #[inline]
     pub(crate) fn read_front<'a>(&self, text: &'a str) -> Option<(Found<'a, N>, usize)> {
-        let mut found = [None; N];
-        let end = self.shape.end_of_values(text, &mut found, &mut |_, _| None)?;
+        let mut places = Places::nowhere();
+        let end = self.shape.end_of_values(text, &mut places, &mut |_, _| None)?;
         let end = scan::space_end(text.as_bytes(), end);
-        (self.shape.known && text.as_bytes().get(end) == Some(&b'}')).then_some((found, end + 1))
+        let is_whole = self.shape.known && text.as_bytes().get(end) == Some(&b'}');
+        is_whole.then(|| (places.of(text), end + 1))
     }
 
     /// The same, slow and without doubt.
     #[cold]
-    fn surely<'a>(&self, text: &'a str) -> Option<Found<'a, N>> {
+    fn surely(&self, text: &str) -> Option<Places<N>> {
         let object = Object::parse(text)?;
-        Some(std::array::from_fn(|at| {
-            let name = &*self.names.names[at];
-            object.has(name).then(|| object.raw(name).unwrap_or_default())
-        }))
+        let mut places = Places::nowhere();
+        for member in object.members() {
+            let slot = self.names.names.iter().position(|name| **name == member.name);
+            let value = member.value_range(text);
+            places.add(slot.unwrap_or(N), value.start, value.end);
+        }
+        Some(places)
     }
 
     /// Passes over a line whatever its shape, and learns that.
@@ -97,13 +97,13 @@ impl<const N: usize> Members<N> {
         &mut self,
         text: &'a str,
         nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
-    ) -> Option<Found<'a, N>> {
+    ) -> Option<Places<N>> {
         let bytes = text.as_bytes();
         let mut learns = self.patience.is_worth_learning();
         if learns {
             self.shape.clear();
         }
-        let mut found: Found<'a, N> = [None; N];
+        let mut places = Places::nowhere();
         let mut twice = false;
         // Where the value before ended: from there to the next value is what a shape is made of.
         let mut ended = 0;
@@ -121,10 +121,7 @@ impl<const N: usize> Members<N> {
                 let slot = self.names.slot(&bytes[at + 1..quote]);
                 let start = scan::colon_end(bytes, quote + 1)?;
                 let end = value_end(text, start, slot < N, |rest| nested(slot, rest))?;
-                if let Some(found) = found.get_mut(slot) {
-                    twice |= found.is_some();
-                    *found = Some(if found.is_some() { "" } else { &text[start..end] });
-                }
+                twice |= !places.add(slot, start, end);
                 if learns {
                     learns = self.shape.push(&bytes[ended..start], slot);
                 }
@@ -144,7 +141,7 @@ impl<const N: usize> Members<N> {
         if learns && !twice {
             self.shape.known = !self.shape.parts.is_empty();
         }
-        Some(found)
+        Some(places)
     }
 }
 
@@ -206,10 +203,10 @@ impl Shape {
     fn read<'a, const N: usize>(
         &self,
         text: &'a str,
-        found: &mut Found<'a, N>,
+        places: &mut Places<N>,
         nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
     ) -> bool {
-        let end = if self.known { self.end_of_values(text, found, nested) } else { None };
+        let end = if self.known { self.end_of_values(text, places, nested) } else { None };
         end.is_some_and(|end| is_end(text.as_bytes(), end))
     }
 
@@ -217,7 +214,7 @@ impl Shape {
     fn end_of_values<'a, const N: usize>(
         &self,
         text: &'a str,
-        found: &mut Found<'a, N>,
+        places: &mut Places<N>,
         nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
     ) -> Option<usize> {
         let bytes = text.as_bytes();
@@ -232,9 +229,7 @@ impl Shape {
                 return None;
             }
             let end = value_end(text, start, part.slot < N, |rest| nested(part.slot, rest))?;
-            if let Some(found) = found.get_mut(part.slot) {
-                *found = Some(&text[start..end]);
-            }
+            places.set(part.slot, start, end);
             at = end;
         }
         Some(at)

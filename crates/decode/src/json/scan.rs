@@ -4,6 +4,8 @@
 //! not "wrong": the reader of whole objects then decides. The bytes are those of a text, so that UTF-8
 //! has been seen to.
 
+use crate::sixteen::{self, Sixteen};
+
 /// The position after the white space that begins at `at`.
 #[inline]
 pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
@@ -57,22 +59,8 @@ fn quote_after_escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// Where the first quote, backslash or control character is, from `at` on.
 #[inline(always)]
-fn special_at(bytes: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(word) = word(bytes, at) {
-        let special = special(word);
-        if special != 0 {
-            return Some(at + lowest_byte(special));
-        }
-        at += 8;
-    }
-    last_special_at(bytes, at)
-}
-
-/// The same in the last few bytes of a line.
-#[inline(never)]
-fn last_special_at(bytes: &[u8], at: usize) -> Option<usize> {
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    bytes.get(at..)?.iter().position(special).map(|more| at + more)
+fn special_at(bytes: &[u8], at: usize) -> Option<usize> {
+    sixteen::find(bytes, at, Sixteen::end_json_text)
 }
 
 /// The position of the quote that ends the name whose first character is at `at`; `None` also if it has
@@ -181,20 +169,9 @@ fn fraction_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// The position after one digit or more.
 #[inline(always)]
-fn some_digits_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(word) = word(bytes, at) {
-        let other = no_digits(word);
-        if other != 0 {
-            at += lowest_byte(other);
-            return (at > from).then_some(at);
-        }
-        at += 8;
-    }
-    while let Some(b'0'..=b'9') = bytes.get(at) {
-        at += 1;
-    }
-    (at > from).then_some(at)
+fn some_digits_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = sixteen::find(bytes, at, Sixteen::no_digits).unwrap_or(bytes.len());
+    (end > at).then_some(end)
 }
 
 fn word_end(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
@@ -214,43 +191,5 @@ fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
 /// Whether a backslash is among the bytes.
 #[inline]
 pub(super) fn has_escape(bytes: &[u8]) -> bool {
-    let mut words = bytes.chunks_exact(8);
-    let found = words.by_ref().fold(0, |found, eight| {
-        let slashes = word(eight, 0).unwrap_or_default() ^ (ONES * b'\\' as u64);
-        found | (slashes.wrapping_sub(ONES) & !slashes)
-    });
-    found & HIGHS != 0 || words.remainder().contains(&b'\\')
-}
-
-// Eight bytes are looked at as one number. A byte that is found has its highest bit set in the result;
-// above the lowest one found, others may be set that should not be, so only the lowest counts.
-
-const ONES: u64 = u64::MAX / 0xff;
-const HIGHS: u64 = ONES << 7;
-
-#[inline]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// Finds quotes, backslashes and control characters.
-#[inline]
-const fn special(word: u64) -> u64 {
-    let quotes = word ^ (ONES * b'"' as u64);
-    let slashes = word ^ (ONES * b'\\' as u64);
-    let below = word.wrapping_sub(ONES * 0x20) & !word;
-    let same = (quotes.wrapping_sub(ONES) & !quotes) | (slashes.wrapping_sub(ONES) & !slashes);
-    (below | same) & HIGHS
-}
-
-/// Finds what is no decimal digit.
-#[inline]
-const fn no_digits(word: u64) -> u64 {
-    let digits = word ^ (ONES * b'0' as u64);
-    (((digits & !HIGHS) + ONES * 0x76) | digits) & HIGHS
-}
-
-#[inline]
-const fn lowest_byte(found: u64) -> usize {
-    found.trailing_zeros() as usize / 8
+    sixteen::find(bytes, 0, |block| block.equal(b'\\')).is_some()
 }

@@ -9,6 +9,7 @@ use unmasq_model::{Endpoint, LogTime, Protocol, Span};
 
 /// The key of a translated tuple, or of one whose outside address is open. Two may share a key: then too
 /// much is kept.
+#[inline]
 pub(super) fn key_of(protocol: Protocol, outside: Option<IpAddr>, port: u16, remote: Endpoint) -> u64 {
     let mut hasher = hasher();
     let ports = u64::from(port) << 16 | u64::from(remote.port.unwrap_or_default());
@@ -19,6 +20,7 @@ pub(super) fn key_of(protocol: Protocol, outside: Option<IpAddr>, port: u16, rem
 }
 
 /// The key of an address.
+#[inline]
 pub(super) fn key_of_ip(ip: IpAddr) -> u64 {
     let mut hasher = hasher();
     write(&mut hasher, ip);
@@ -36,15 +38,53 @@ fn write(hasher: &mut impl Hasher, ip: IpAddr) {
     }
 }
 
+/// Which keys there may be.
+#[derive(Clone, Debug, Default)]
+struct Bits {
+    /// Empty if there is none.
+    words: Vec<u64>,
+    /// By how many bits a key is shifted to find its word.
+    shift: u32,
+}
+
+/// Bits for each key, or up to twice as many: of the keys that are not there, three in a thousand or fewer
+/// pass for one that may be.
+const BITS_PER_KEY: usize = 16;
+
+impl Bits {
+    fn of(keys: impl ExactSizeIterator<Item = u64>) -> Self {
+        let words = (keys.len() * BITS_PER_KEY / 64).next_power_of_two();
+        let mut bits = Self { words: vec![0; words], shift: 63 - words.trailing_zeros() };
+        for key in keys {
+            let (word, its) = bits.place(key);
+            bits.words[word] |= its;
+        }
+        bits
+    }
+
+    /// Whether a key may be there.
+    #[inline]
+    fn may_have(&self, key: u64) -> bool {
+        let (word, its) = self.place(key);
+        self.words.get(word).is_some_and(|word| word & its == its)
+    }
+
+    /// The word of a key, which its first bits choose, and its three bits there, which its last ones do.
+    #[inline]
+    fn place(&self, key: u64) -> (usize, u64) {
+        let word = usize::try_from(key >> 1 >> (self.shift & 63)).unwrap_or(usize::MAX);
+        (word, [0, 6, 12].into_iter().fold(0, |bits, at| bits | 1 << (key >> at & 63)))
+    }
+}
+
 /// Keys, each with spans in whole seconds, the first and the last one included.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
     rows: Vec<Row>,
-    /// A bit for whatever the first bits of a key are; empty until all keys are there.
-    first: Vec<u64>,
-    /// By how many bits a key is shifted to find its own.
+    bits: Bits,
+    /// By how many bits a key is shifted to find its start.
     shift: u32,
-    /// Where the rows begin that share a few first bits less; one more at the end.
+    /// Where the rows begin that share a few first bits; one more at the end. Empty until all keys are there.
     starts: Vec<u32>,
     /// The longest span, in seconds.
     longest: u32,
@@ -57,10 +97,8 @@ struct Row {
     to: u32,
 }
 
-/// Bits for each key: one key in so many that are not there passes for one that may be.
-const BITS_PER_KEY: usize = 16;
-/// As many bits share a start, so that some four rows do.
-const BITS_PER_START: u32 = 6;
+/// So many rows share a start, or half as many.
+const ROWS_PER_START: usize = 4;
 
 impl Keys {
     pub(super) fn add(&mut self, key: u64, during: Span) {
@@ -90,22 +128,20 @@ impl Keys {
         if self.rows.is_empty() {
             return;
         }
-        let bits = (self.rows.len() * BITS_PER_KEY).next_power_of_two().max(64);
-        self.shift = 64 - bits.trailing_zeros();
-        self.first = vec![0; bits / 64];
+        self.bits = Bits::of(self.rows.iter().map(|row| row.key));
+        let starts = (self.rows.len() / ROWS_PER_START).next_power_of_two();
+        self.shift = 63 - starts.trailing_zeros();
         self.starts.clear();
         for (at, row) in self.rows.iter().enumerate() {
-            let bit = row.key >> self.shift;
-            self.first[word(bit)] |= 1 << (bit % 64);
             let start = u32::try_from(at).expect("fewer than 2³² keys");
             self.starts.resize(self.start_of(row.key) + 1, start);
         }
         let end = u32::try_from(self.rows.len()).expect("fewer than 2³² keys");
-        self.starts.resize((bits >> BITS_PER_START) + 1, end);
+        self.starts.resize(starts + 1, end);
     }
 
     fn start_of(&self, key: u64) -> usize {
-        usize::try_from(key >> self.shift >> BITS_PER_START).unwrap_or(usize::MAX)
+        usize::try_from(key >> 1 >> self.shift).unwrap_or(usize::MAX)
     }
 
     /// The rows among which those of a key are.
@@ -128,9 +164,7 @@ impl Keys {
     /// Whether the key matters at some moment of `reach`.
     #[inline]
     pub(super) fn touch(&self, key: u64, reach: Span) -> bool {
-        let bit = key >> (self.shift & 63);
-        let may_be = self.first.get(word(bit)).is_some_and(|word| word >> (bit % 64) & 1 == 1);
-        may_be && self.touches(key, reach)
+        self.bits.may_have(key) && self.touches(key, reach)
     }
 
     fn touches(&self, key: u64, reach: Span) -> bool {
@@ -142,10 +176,6 @@ impl Keys {
         let starts_in_time = |row: &&Row| row.key == key && row.from <= to;
         rows[near..].iter().take_while(starts_in_time).any(|row| row.to >= from)
     }
-}
-
-fn word(bit: u64) -> usize {
-    usize::try_from(bit / 64).unwrap_or(usize::MAX)
 }
 
 /// The whole seconds that a span touches; what lies before 1970 or after 2106 is taken to the edge, for
@@ -191,6 +221,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn hardly_any_key_passes_for_another() {
+        let spread = |key: u64| {
+            key.wrapping_mul(0x9E37_79B9_7F4A_7C15).swap_bytes().wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        };
+        for count in [1, 100, 4_096, 70_000] {
+            let bits = Bits::of((0..count).map(spread).collect::<Vec<_>>().into_iter());
+            assert!((0..count).all(|key| bits.may_have(spread(key))));
+            let others = (count..count + 10_000).filter(|key| bits.may_have(spread(*key))).count();
+            assert!(others < 100, "{others} of 10000 beside {count}");
+        }
+        assert!(!Bits::default().may_have(0));
     }
 
     #[test]

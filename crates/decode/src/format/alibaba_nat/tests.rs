@@ -143,6 +143,16 @@ fn a_header_may_come_again_with_other_columns() {
 }
 
 #[test]
+fn nearly_every_line_is_a_brief() {
+    let mut decoder = JsonDecoder::new(None);
+    let briefs = JSON.lines().filter(|line| decoder.brief(line.as_bytes()).is_some()).count();
+    let with_ports = JSON.lines().filter(|line| !line.contains(r#""protocol":"1""#)).count();
+    assert_eq!(briefs, with_ports);
+    let misspelt = JSON.lines().next().unwrap().replace("\"protocol\"", "\"portocol\"");
+    assert!(decoder.brief(misspelt.as_bytes()).is_some());
+}
+
+#[test]
 fn rows_need_a_header_that_names_enough() {
     let says = |log: &str| {
         let all = decode_all(Format::AlibabaNatCsv, None, log);
@@ -176,7 +186,48 @@ fn detection_tells_the_two_forms_from_others() {
     );
 }
 
+/// What a line says by the sure way alone.
+fn surely<F: Form>(line: &str, places: &Places<{ NAMES.len() }>) -> Option<Record> {
+    Fields::<F>::new(line, places).any_record(None, &mut RecordNames::default()).ok()
+}
+
 proptest! {
+    #[test]
+    fn a_brief_is_what_the_sure_way_says(
+        addresses in prop::array::uniform3("[0-9]{1,3}(\\.[0-9]{1,3}){3}|10\\.[0-9]\\.0\\.1|::1|[0-9.]{0,18}"),
+        ports in prop::array::uniform3("[0-9]{1,6}|-|"),
+        protocol in "6|17|1|06|tcp|[0-9]{1,3}",
+        times in prop::array::uniform2("17734752[0-9]{2}|[0-9]{10}|[0-9]{13}|0|"),
+        names in prop::array::uniform3("ngw-[ab]|-||\\\\u0041"),
+        quoted in any::<bool>(),
+    ) {
+        let pairs = addresses.iter().zip(&ports).flat_map(|(ip, port)| [ip, port]);
+        let all = [&protocol, ""].into_iter().chain(pairs.map(String::as_str));
+        let all = all.chain(times.iter().chain(&names).map(String::as_str));
+        let values: Vec<&str> = all.collect();
+        let json = NAMES.iter().zip(&values).filter(|(_, value)| quoted || !value.is_empty());
+        let json = json.map(|(name, value)| {
+            let bare = !quoted && value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
+            if bare { format!("\"{name}\":{value}") } else { format!("\"{name}\":\"{value}\"") }
+        });
+        let json = format!("{{{}}}", json.collect::<Vec<_>>().join(","));
+        let mut places = Places::nowhere();
+        if Members::new(NAMES).find(&json, &mut places) {
+            let mut decoder = JsonDecoder::new(None);
+            let brief = decoder.brief(json.as_bytes()).map(Record::from);
+            prop_assert!(brief.is_none() || brief == surely::<Json>(&json, &places), "{}", json);
+        }
+
+        let mut decoder = CsvDecoder::new(None);
+        decoder.decode(NAMES.join(",").as_bytes(), &mut Vec::new()).unwrap();
+        let (csv, mut places) = (values.join(","), Places::nowhere());
+        if let Some(row) = decoder.rows.plain(&csv, &mut places) {
+            let sure = surely::<Cells>(row, &places);
+            let brief = decoder.brief(csv.as_bytes()).map(Record::from);
+            prop_assert!(brief.is_none() || brief == sure, "{}", csv);
+        }
+    }
+
     #[test]
     fn no_bytes_are_a_panic(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..4)) {
         for format in [Format::AlibabaNat, Format::AlibabaNatCsv] {

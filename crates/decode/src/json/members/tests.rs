@@ -13,9 +13,9 @@ fn holds(before: &[&str], line: &str) -> bool {
     for line in before {
         fast.read(line);
     }
-    let slow = members().surely(line);
+    let slow = members().surely(line).map(|places| places.of(line));
     [
-        fast.scan(line, &mut |_, _| None).is_none_or(|found| Some(found) == slow),
+        fast.scan(line, &mut |_, _| None).is_none_or(|places| Some(places.of(line)) == slow),
         fast.read(line) == slow,
         fast.read(line) == slow,
     ] == [true; 3]
@@ -182,13 +182,13 @@ proptest! {
                 read = nested.read_front(rest).filter(|_| slot == 1);
                 read.map(|(_, length)| length)
             });
-            let slow = members().surely(&line);
+            let slow = members().surely(&line).map(|places| places.of(&line));
             if let Some(found) = found {
                 prop_assert_eq!(Some(found), slow, "{}", line);
                 let inner = found[1].unwrap_or_default();
                 match read {
                     Some((read, length)) if !inner.is_empty() => {
-                        prop_assert_eq!((Some(read), length), (members().surely(inner), inner.len()), "{}", line);
+                        prop_assert_eq!((Some(read), length), (members().surely(inner).map(|places| places.of(inner)), inner.len()), "{}", line);
                     }
                     _ => drop(nested.read(inner)),
                 }

@@ -1,0 +1,109 @@
+//! Sixteen bytes looked at as one: which of them are what, as bits of a number, the first byte's lowest.
+
+use wide::u8x16;
+
+/// How many are looked at as one.
+pub(crate) const SIXTEEN: usize = 16;
+
+/// Sixteen bytes that follow each other.
+#[derive(Clone, Copy)]
+pub(crate) struct Sixteen(u8x16);
+
+impl Sixteen {
+    #[inline(always)]
+    pub(crate) const fn new(bytes: [u8; SIXTEEN]) -> Self {
+        Self(u8x16::new(bytes))
+    }
+
+    /// Which are this one.
+    #[inline(always)]
+    pub(crate) fn equal(self, byte: u8) -> u32 {
+        self.0.simd_eq(u8x16::splat(byte)).to_bitmask()
+    }
+
+    /// Which are decimal digits.
+    #[inline(always)]
+    pub(crate) fn digits(self) -> u32 {
+        let above_zero = self.0 - u8x16::splat(b'0');
+        above_zero.min(u8x16::splat(9)).simd_eq(above_zero).to_bitmask()
+    }
+
+    /// Which are no digits.
+    #[inline(always)]
+    pub(crate) fn no_digits(self) -> u32 {
+        self.digits() ^ ALL
+    }
+
+    /// Which may not stand as they are in a JSON text: quotes, backslashes and control characters.
+    #[inline(always)]
+    pub(crate) fn end_json_text(self) -> u32 {
+        let quotes = self.0.simd_eq(u8x16::splat(b'"'));
+        let slashes = self.0.simd_eq(u8x16::splat(b'\\'));
+        let controls = self.0.min(u8x16::splat(0x1f)).simd_eq(self.0);
+        (quotes | slashes | controls).to_bitmask()
+    }
+}
+
+const ALL: u32 = (1 << SIXTEEN) - 1;
+
+/// Where the first byte that is of those is, from `at` on.
+#[inline(always)]
+pub(crate) fn find(bytes: &[u8], mut at: usize, those: impl Fn(Sixteen) -> u32) -> Option<usize> {
+    while let Some(block) = bytes.get(at..)?.first_chunk() {
+        let found = those(Sixteen::new(*block));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += SIXTEEN;
+    }
+    let rest = &bytes[at..];
+    let found = match bytes.last_chunk() {
+        Some(last) => those(Sixteen::new(*last)) >> (SIXTEEN - rest.len()),
+        None => those(Sixteen::new(padded(rest))),
+    };
+    let more = found.trailing_zeros() as usize;
+    (more < rest.len()).then_some(at + more)
+}
+
+/// All bytes in blocks, each with its position; behind the last ones are zeros.
+#[inline(always)]
+pub(crate) fn blocks(bytes: &[u8]) -> impl Iterator<Item = (usize, Sixteen)> {
+    let (blocks, rest) = bytes.as_chunks();
+    let last = (!rest.is_empty()).then(|| padded(rest));
+    (0..).step_by(SIXTEEN).zip(blocks.iter().copied().chain(last).map(Sixteen::new))
+}
+
+/// Fewer than sixteen bytes, and zeros behind them.
+fn padded(bytes: &[u8]) -> [u8; SIXTEEN] {
+    let mut block = [0; SIXTEEN];
+    block[..bytes.len()].copy_from_slice(bytes);
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_byte_is_what_it_is() {
+        for byte in 0..=u8::MAX {
+            let bytes = Sixteen::new(std::array::from_fn(|at| if at == 5 { byte } else { b'a' }));
+            let bit = |is: bool| u32::from(is) << 5;
+            assert_eq!(bytes.digits(), bit(byte.is_ascii_digit()));
+            assert_eq!(bytes.no_digits(), ALL ^ bit(byte.is_ascii_digit()));
+            assert_eq!(bytes.end_json_text(), bit(matches!(byte, b'"' | b'\\' | 0..0x20)));
+            assert_eq!(bytes.equal(b'.'), bit(byte == b'.'));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_one_is_found(bytes in prop::collection::vec(0..4_u8, 0..70), at in 0..80_usize) {
+            let there = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 3));
+            prop_assert_eq!(find(&bytes, at, |block| block.equal(3)), there.map(|more| at + more));
+            let counted: u32 = blocks(&bytes).map(|(_, block)| block.equal(3).count_ones()).sum();
+            prop_assert_eq!(counted as usize, bytes.iter().filter(|byte| **byte == 3).count());
+        }
+    }
+}
