@@ -20,6 +20,11 @@ impl<const N: usize> Places<N> {
         Some(self.0[slot]).filter(|place| *place != NOWHERE)
     }
 
+    /// All that stand somewhere.
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut (usize, usize)> {
+        self.0.iter_mut().filter(|place| **place != NOWHERE)
+    }
+
     /// The values in the line that these are of.
     #[inline]
     pub(crate) fn of<'a>(&self, line: &'a str) -> Found<'a, N> {

@@ -34,6 +34,13 @@ impl Sixteen {
         self.digits() ^ ALL
     }
 
+    /// Which are no characters of ASCII that are seen.
+    #[inline(always)]
+    pub(crate) fn unseen(self) -> u32 {
+        let above = self.0 - u8x16::splat(b'!');
+        above.min(u8x16::splat(b'~' - b'!')).simd_eq(above).to_bitmask() ^ ALL
+    }
+
     /// Which may not stand as they are in a JSON text: quotes, backslashes and control characters.
     #[inline(always)]
     pub(crate) fn end_json_text(self) -> u32 {
@@ -65,7 +72,7 @@ pub(crate) fn find(bytes: &[u8], mut at: usize, those: impl Fn(Sixteen) -> u32) 
     (more < rest.len()).then_some(at + more)
 }
 
-/// All bytes in blocks, each with its position; behind the last ones are zeros.
+/// All bytes in blocks, each with its position; behind the last ones are noughts.
 #[inline(always)]
 pub(crate) fn blocks(bytes: &[u8]) -> impl Iterator<Item = (usize, Sixteen)> {
     let (blocks, rest) = bytes.as_chunks();
@@ -73,9 +80,9 @@ pub(crate) fn blocks(bytes: &[u8]) -> impl Iterator<Item = (usize, Sixteen)> {
     (0..).step_by(SIXTEEN).zip(blocks.iter().copied().chain(last).map(Sixteen::new))
 }
 
-/// Fewer than sixteen bytes, and zeros behind them.
+/// Fewer than sixteen bytes, and noughts behind them.
 fn padded(bytes: &[u8]) -> [u8; SIXTEEN] {
-    let mut block = [0; SIXTEEN];
+    let mut block = [b'0'; SIXTEEN];
     block[..bytes.len()].copy_from_slice(bytes);
     block
 }
@@ -94,6 +101,7 @@ mod tests {
             assert_eq!(bytes.no_digits(), ALL ^ bit(byte.is_ascii_digit()));
             assert_eq!(bytes.end_json_text(), bit(matches!(byte, b'"' | b'\\' | 0..0x20)));
             assert_eq!(bytes.equal(b'.'), bit(byte == b'.'));
+            assert_eq!(bytes.unseen(), bit(!byte.is_ascii_graphic()));
         }
     }
 

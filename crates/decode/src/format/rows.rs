@@ -6,7 +6,7 @@ use crate::{
     places::{Found, Places},
     sixteen,
 };
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr2};
 use std::borrow::Cow;
 
 /// A column that must be there, by any of its spellings.
@@ -141,22 +141,19 @@ impl Columns {
         if line.starts_with('\u{feff}') {
             return false;
         }
-        let mut slots = self.slots.iter();
-        let (mut start, mut has_number) = (0, false);
+        let (mut slots, mut start, mut unseen) = (self.slots.iter(), 0, 0);
         let mut cell = |end: usize| {
-            let begins_with_digit = bytes.get(start).is_some_and(u8::is_ascii_digit);
-            let Some(&slot) = slots.next() else { return false };
-            has_number |= slot < N && begins_with_digit;
-            let (from, to) = trimmed(line, start, end);
-            places.set(slot, from, to);
+            let slot = slots.next();
+            slot.into_iter().for_each(|slot| places.set(*slot, start, end));
             start = end + 1;
-            true
+            slot.is_some()
         };
         for (at, block) in sixteen::blocks(bytes) {
-            if block.equal(b'"') | block.equal(b'\r') | block.equal(b'\n') != 0 {
+            let mut ends = block.equal(self.delimiter);
+            unseen |= block.unseen() & !ends;
+            if block.equal(b'"') != 0 {
                 return false;
             }
-            let mut ends = block.equal(self.delimiter);
             while ends != 0 {
                 if !cell(at + ends.trailing_zeros() as usize) {
                     return false;
@@ -164,22 +161,25 @@ impl Columns {
                 ends &= ends - 1;
             }
         }
+        if !cell(bytes.len()) || slots.next().is_some() {
+            return false;
+        }
+        if unseen != 0 {
+            if memchr2(b'\r', b'\n', bytes).is_some() {
+                return false;
+            }
+            places.all_mut().for_each(|place| *place = trimmed(line, *place));
+        }
         // A cell of a header never begins with a digit.
-        cell(bytes.len()) && has_number && slots.next().is_none()
+        places.all_mut().any(|(start, end)| start < end && bytes[*start].is_ascii_digit())
     }
 }
 
 /// From where to where the cell without white space around it is.
-#[inline(always)]
-fn trimmed(line: &str, start: usize, end: usize) -> (usize, usize) {
-    match line.as_bytes()[start..end] {
-        [] | [b'!'..=b'~', .., b'!'..=b'~'] | [b'!'..=b'~'] => (start, end),
-        _ => {
-            let cell = &line[start..end];
-            let start = end - cell.trim_start().len();
-            (start, start + cell.trim().len())
-        }
-    }
+fn trimmed(line: &str, (start, end): (usize, usize)) -> (usize, usize) {
+    let cell = &line[start..end];
+    let start = end - cell.trim_start().len();
+    (start, start + cell.trim().len())
 }
 
 /// Whether a cell of the line begins with a digit, between whichever delimiters: then it is no header
