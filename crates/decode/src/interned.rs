@@ -1,6 +1,6 @@
 //! Names that come again in line after line.
 
-use crate::json::digest;
+use crate::json::{digest, str_of};
 use std::{borrow::Cow, sync::Arc};
 
 /// Gives the same `Arc`, or what is made of it, for the same name, as long as not too many others come
@@ -18,7 +18,7 @@ pub(crate) struct Interned<T = Arc<str>> {
 
 #[derive(Debug)]
 struct Known<T> {
-    written: Box<str>,
+    written: Box<[u8]>,
     means: Option<T>,
 }
 
@@ -48,26 +48,26 @@ impl<T: From<Arc<str>> + Clone> Interned<T> {
         written: &'a str,
         read: impl FnOnce(&'a str) -> Option<Cow<'a, str>>,
     ) -> Option<T> {
-        self.look(written, read).cloned()
+        self.look(written.as_bytes(), |_| read(written)).cloned()
     }
 
-    /// The same, only looked at.
+    /// The same, only looked at; what is no text is no name.
     #[inline]
     pub(crate) fn look<'a>(
         &mut self,
-        written: &'a str,
+        written: &'a [u8],
         read: impl FnOnce(&'a str) -> Option<Cow<'a, str>>,
     ) -> Option<&T> {
-        let place = usize::from(digest(written.as_bytes()));
+        let place = usize::from(digest(written));
         let is_known = matches!(&self.names[place], Some(known) if *known.written == *written);
         if !is_known {
-            return self.replace(place, written, read(written));
+            return self.replace(place, written, str_of(written).and_then(read));
         }
         self.names[place].as_ref()?.means.as_ref()
     }
 
     #[cold]
-    fn replace(&mut self, place: usize, written: &str, means: Option<Cow<'_, str>>) -> Option<&T> {
+    fn replace(&mut self, place: usize, written: &[u8], means: Option<Cow<'_, str>>) -> Option<&T> {
         let means = means.map(|means| T::from(Arc::from(means)));
         if written.len() > LONGEST {
             self.long = means;

@@ -49,6 +49,38 @@ impl Sixteen {
         let controls = self.0.min(u8x16::splat(0x1f)).simd_eq(self.0);
         (quotes | slashes | controls).to_bitmask()
     }
+
+    /// Which may not, or are not ASCII.
+    #[inline(always)]
+    pub(crate) fn end_ascii_json_text(self) -> u32 {
+        let above = self.0 - u8x16::splat(b' ');
+        let ascii = above.min(u8x16::splat(0x7f - b' ')).simd_eq(above);
+        let quotes = self.0.simd_eq(u8x16::splat(b'"'));
+        let slashes = self.0.simd_eq(u8x16::splat(b'\\'));
+        (quotes | slashes).to_bitmask() | (ascii.to_bitmask() ^ ALL)
+    }
+}
+
+/// What sixteen bytes are to be, or some of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pattern {
+    bytes: u8x16,
+    /// All bits of those that matter.
+    mask: u8x16,
+}
+
+impl Pattern {
+    /// These bytes, and any where there is none.
+    pub(crate) fn new(bytes: &[Option<u8>; SIXTEEN]) -> Self {
+        let mask = bytes.map(|byte| if byte.is_some() { u8::MAX } else { 0 });
+        Self { bytes: u8x16::new(bytes.map(Option::unwrap_or_default)), mask: u8x16::new(mask) }
+    }
+
+    /// Whether the bytes are so.
+    #[inline(always)]
+    pub(crate) fn is(self, bytes: Sixteen) -> bool {
+        (bytes.0 & self.mask).simd_eq(self.bytes).to_bitmask() == ALL
+    }
 }
 
 const ALL: u32 = (1 << SIXTEEN) - 1;
@@ -99,9 +131,20 @@ mod tests {
             let bit = |is: bool| u32::from(is) << 5;
             assert_eq!(bytes.digits(), bit(byte.is_ascii_digit()));
             assert_eq!(bytes.no_digits(), ALL ^ bit(byte.is_ascii_digit()));
-            assert_eq!(bytes.end_json_text(), bit(matches!(byte, b'"' | b'\\' | 0..0x20)));
+            let ends = matches!(byte, b'"' | b'\\' | 0..0x20);
+            assert_eq!(bytes.end_json_text(), bit(ends));
+            assert_eq!(bytes.end_ascii_json_text(), bit(ends || !byte.is_ascii()));
             assert_eq!(bytes.equal(b'.'), bit(byte == b'.'));
             assert_eq!(bytes.unseen(), bit(!byte.is_ascii_graphic()));
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_held_against_the_bytes_that_matter() {
+        let pattern = Pattern::new(&std::array::from_fn(|at| (at % 3 == 0).then_some(b'x')));
+        for at in 0..SIXTEEN {
+            let bytes = std::array::from_fn(|here| if here == at { b'y' } else { b'x' });
+            assert_eq!(pattern.is(Sixteen::new(bytes)), at % 3 != 0);
         }
     }
 

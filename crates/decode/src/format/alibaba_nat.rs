@@ -127,14 +127,14 @@ impl Decoder for JsonDecoder {
         if !self.members.find(&text, &mut places) {
             return Err(Unreadable::because("it is not one JSON object"));
         }
-        out.push(Fields::<Json>::new(&text, &places).record(self.zone.as_ref(), &mut self.names)?);
+        out.push(Fields::<Json>::new(text.as_bytes(), &places).record(self.zone.as_ref(), &mut self.names)?);
         Ok(())
     }
 
     fn brief(&mut self, frame: &[u8]) -> Option<Brief<'_>> {
-        let (text, mut places) = (str_of(frame)?, Places::nowhere());
-        let is_object = self.members.find(text, &mut places);
-        is_object.then(|| Fields::<Json>::new(text, &places))?.brief(&mut self.names)
+        let mut places = Places::nowhere();
+        let is_object = self.members.find_in_bytes(frame, &mut places);
+        is_object.then(|| Fields::<Json>::new(frame, &places))?.brief(&mut self.names)
     }
 
     fn fork(&self) -> Option<Box<dyn Decoder>> {
@@ -175,15 +175,17 @@ impl Decoder for CsvDecoder {
         }
         let text = text_of(frame);
         self.rows.find(&text, |row, places| {
-            out.push(Fields::<Cells>::new(row, places).record(self.zone.as_ref(), &mut self.names)?);
+            out.push(
+                Fields::<Cells>::new(row.as_bytes(), places).record(self.zone.as_ref(), &mut self.names)?,
+            );
             Ok(())
         })
     }
 
     fn brief(&mut self, frame: &[u8]) -> Option<Brief<'_>> {
         let mut places = Places::nowhere();
-        let row = self.rows.plain(str_of(frame)?, &mut places)?;
-        Fields::<Cells>::new(row, &places).brief(&mut self.names)
+        let is_row = self.rows.plain(frame, &mut places);
+        is_row.then(|| Fields::<Cells>::new(frame, &places))?.brief(&mut self.names)
     }
 
     fn fork(&self) -> Option<Box<dyn Decoder>> {
@@ -248,14 +250,14 @@ struct RecordNames {
 
 /// The fields of one record, however they were written down.
 struct Fields<'f, 'a, F> {
-    line: &'a str,
+    line: &'a [u8],
     places: &'f Places<{ NAMES.len() }>,
     form: PhantomData<F>,
 }
 
 impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
     #[inline(always)]
-    const fn new(line: &'a str, places: &'f Places<{ NAMES.len() }>) -> Self {
+    const fn new(line: &'a [u8], places: &'f Places<{ NAMES.len() }>) -> Self {
         Self { line, places, form: PhantomData }
     }
 
@@ -310,12 +312,12 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
     }
 
     fn text(&self, field: Field) -> Option<Cow<'a, str>> {
-        some_text::<F>(self.written(field)?)
+        some_text::<F>(str_of(self.written(field)?)?)
     }
 
     /// A value as it is written.
     #[inline(always)]
-    fn written(&self, field: Field) -> Option<&'a str> {
+    fn written(&self, field: Field) -> Option<&'a [u8]> {
         let (start, end) = self.places.get(field as usize)?;
         self.line.get(start..end)
     }
@@ -323,12 +325,10 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
     #[inline(always)]
     fn names<'n>(&self, names: &'n mut RecordNames) -> (Option<&'n GatewayName>, Option<&'n Realm>) {
         let RecordNames { gateways, realms } = names;
-        let names_some = |written: &&str| some_text::<F>(written).is_some();
-        let instance = || self.written(Field::Intstance);
+        // The right spelling is the usual one, and goes first if both are there.
         let gateway = match self.written(Field::Intstance) {
-            // The right spelling is the usual one, and goes first if both are there.
-            Some(_) => self.written(Field::Instance).filter(names_some).or_else(instance),
-            None => self.written(Field::Instance),
+            Some(other) if self.text(Field::Instance).is_none() => Some(other),
+            _ => self.written(Field::Instance),
         };
         let realm = self.written(Field::VpcId);
         (
@@ -361,9 +361,9 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
 
     #[inline(always)]
     fn short(&self, field: Field) -> Option<Short> {
-        let ((start, end), line) = (self.places.get(field as usize)?, self.line.as_bytes());
-        let (start, end) = F::plain(line, start, end);
-        Short::within(line, start, end)
+        let (start, end) = self.places.get(field as usize)?;
+        let (start, end) = F::plain(self.line, start, end);
+        Short::within(self.line, start, end)
     }
 }
 

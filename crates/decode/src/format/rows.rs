@@ -3,10 +3,11 @@
 
 use crate::{
     Unreadable,
+    json::str_of,
     places::{Found, Places},
     sixteen,
 };
-use memchr::{memchr_iter, memchr2};
+use memchr::memchr_iter;
 use std::borrow::Cow;
 
 /// A column that must be there, by any of its spellings.
@@ -63,23 +64,23 @@ impl<const N: usize> Rows<N> {
         row: impl FnOnce(&str, &Places<N>) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
         let mut places = Places::nowhere();
-        if let Some(line) = self.plain(text, &mut places) {
+        let line = line_of(text);
+        if self.plain(line.as_bytes(), &mut places) {
             return row(line, &places);
         }
-        match self.any(line_of(text))? {
+        match self.any(line)? {
             Some((cells, places)) => row(&cells, &places),
             None => Ok(()),
         }
     }
 
-    /// Says where the cells of a row stand in which nothing is quoted, and gives the row; `None` where it does
-    /// not fit, or may be a header, and then they may be anywhere.
+    /// Says where the cells of a row stand in which nothing is quoted; `false` where it does not fit, or may be
+    /// a header or no text, and then they may be anywhere.
     #[inline]
-    pub(super) fn plain<'a>(&self, text: &'a str, places: &mut Places<N>) -> Option<&'a str> {
-        let line = line_of(text);
+    pub(super) fn plain(&self, line: &[u8], places: &mut Places<N>) -> bool {
         match &self.header {
-            Header::Known(columns) => columns.plain(line, places).then_some(line),
-            Header::Faulty(_) | Header::Missing => None,
+            Header::Known(columns) => columns.plain(line, places),
+            Header::Faulty(_) | Header::Missing => false,
         }
     }
 
@@ -136,11 +137,7 @@ fn line_of(text: &str) -> &str {
 impl Columns {
     /// See [`Rows::plain`].
     #[inline]
-    fn plain<const N: usize>(&self, line: &str, places: &mut Places<N>) -> bool {
-        let bytes = line.as_bytes();
-        if line.starts_with('\u{feff}') {
-            return false;
-        }
+    fn plain<const N: usize>(&self, line: &[u8], places: &mut Places<N>) -> bool {
         let (mut slots, mut start, mut unseen) = (self.slots.iter(), 0, 0);
         let mut cell = |end: usize| {
             let slot = slots.next();
@@ -148,7 +145,7 @@ impl Columns {
             start = end + 1;
             slot.is_some()
         };
-        for (at, block) in sixteen::blocks(bytes) {
+        for (at, block) in sixteen::blocks(line) {
             let mut ends = block.equal(self.delimiter);
             unseen |= block.unseen() & !ends;
             if block.equal(b'"') != 0 {
@@ -161,17 +158,17 @@ impl Columns {
                 ends &= ends - 1;
             }
         }
-        if !cell(bytes.len()) || slots.next().is_some() {
+        if !cell(line.len()) || slots.next().is_some() {
             return false;
         }
         if unseen != 0 {
-            if memchr2(b'\r', b'\n', bytes).is_some() {
+            let Some(text) = str_of(line).filter(|text| !text.contains(['\r', '\n', '\u{feff}'])) else {
                 return false;
-            }
-            places.all_mut().for_each(|place| *place = trimmed(line, *place));
+            };
+            places.all_mut().for_each(|place| *place = trimmed(text, *place));
         }
         // A cell of a header never begins with a digit.
-        places.all_mut().any(|(start, end)| start < end && bytes[*start].is_ascii_digit())
+        places.all_mut().any(|(start, end)| start < end && line[*start].is_ascii_digit())
     }
 }
 
@@ -254,7 +251,7 @@ mod tests {
         let mut rows = Rows::new(NEEDED, ["a", "b", "x"]);
         rows.read(header, |_| panic!("a header")).unwrap();
         let plain = match &rows.header {
-            Header::Known(columns) => columns.plain::<3>(line, &mut Places::nowhere()),
+            Header::Known(columns) => columns.plain::<3>(line.as_bytes(), &mut Places::nowhere()),
             _ => false,
         };
         let mut cells = None;

@@ -6,8 +6,11 @@
 //! deeper than anybody writes) and whatever may be no JSON at all is left to [`Object`], which is slow
 //! and decides; the two fast ways only ever give what it would give.
 
-use super::{Object, scan};
-use crate::places::{Found, Places};
+use super::{Object, scan, str_of};
+use crate::{
+    places::{Found, Places},
+    sixteen::{Pattern, SIXTEEN, Sixteen},
+};
 
 /// Finds the members of `N` names.
 #[derive(Clone, Debug)]
@@ -45,6 +48,17 @@ impl<const N: usize> Members<N> {
             return true;
         }
         self.scan_or_parse(text).map(|other| *places = other).is_some()
+    }
+
+    /// The same of a line that may be no text: what is found of the known shape in nothing but ASCII is one.
+    #[inline]
+    pub(crate) fn find_in_bytes(&mut self, line: &[u8], places: &mut Places<N>) -> bool {
+        if self.shape.plain_values(line, places) {
+            self.patience.hit();
+            return true;
+        }
+        *places = Places::nowhere();
+        str_of(line).is_some_and(|text| self.find(text, places))
     }
 
     #[inline(never)]
@@ -168,10 +182,9 @@ struct Part {
     length: usize,
     /// Where the value belongs; beyond the last slot if nobody asks for it.
     slot: usize,
-    /// The last bytes of that, to be compared at one go: bit for bit where `mask` is set. The last and not
-    /// the first, for at the end of a line there is more before a value than after it.
-    end: [u8; AT_ONCE],
-    mask: [u8; AT_ONCE],
+    /// The last bytes of that, to be compared at one go. The last and not the first, for at the end of a line
+    /// there is more before a value than after it.
+    end: [Pattern; 2],
 }
 
 /// A line with more members, or more between its values, is not remembered.
@@ -179,7 +192,7 @@ const PARTS: usize = 256;
 const BETWEEN: usize = 8 * 1024;
 
 /// As much as nearly always stands between two values.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 2 * SIXTEEN;
 
 impl Shape {
     fn clear(&mut self) {
@@ -210,6 +223,32 @@ impl Shape {
         end.is_some_and(|end| is_end(text.as_bytes(), end))
     }
 
+    /// Finds the values of a line of this shape, all of which are plain.
+    ///
+    /// What stands between is compared with what was text, so that a line of plain values is text too.
+    #[inline]
+    fn plain_values<const N: usize>(&self, line: &[u8], places: &mut Places<N>) -> bool {
+        let mut at = 0;
+        for part in &self.parts {
+            let start = at + part.length;
+            let end = if self.stands(part, line, start) { scan::plain_end(line, start) } else { None };
+            let Some(end) = end else { return false };
+            places.set(part.slot, start, end);
+            at = end;
+        }
+        self.known && is_end(line, at)
+    }
+
+    /// Whether before `start` stands what stood before this value.
+    #[inline(always)]
+    fn stands(&self, part: &Part, line: &[u8], start: usize) -> bool {
+        match line.get(..start).map(<[u8]>::last_chunk) {
+            Some(Some(here)) if part.length <= AT_ONCE => part.is_at(here),
+            Some(_) => line[start - part.length..start] == self.between[part.from..][..part.length],
+            None => false,
+        }
+    }
+
     #[inline(always)]
     fn end_of_values<'a, const N: usize>(
         &self,
@@ -221,11 +260,7 @@ impl Shape {
         let mut at = 0;
         for part in &self.parts {
             let start = at + part.length;
-            let stands = match bytes.get(..start)?.last_chunk() {
-                Some(here) if part.length <= AT_ONCE => part.is_at(here),
-                _ => bytes[at..start] == self.between[part.from..][..part.length],
-            };
-            if !stands {
+            if !self.stands(part, bytes, start) {
                 return None;
             }
             let end = value_end(text, start, part.slot < N, |rest| nested(part.slot, rest))?;
@@ -266,19 +301,19 @@ fn is_end(bytes: &[u8], at: usize) -> bool {
 
 impl Part {
     fn new(from: usize, between: &[u8], slot: usize) -> Self {
-        let mut part = Self { from, length: between.len(), slot, end: [0; AT_ONCE], mask: [0; AT_ONCE] };
-        let bytes = part.end.iter_mut().zip(&mut part.mask).rev();
-        for ((end, mask), byte) in bytes.zip(between.iter().rev()) {
-            (*end, *mask) = (*byte, u8::MAX);
+        let mut end = [None; AT_ONCE];
+        for (place, byte) in end.iter_mut().rev().zip(between.iter().rev()) {
+            *place = Some(*byte);
         }
-        part
+        let (halves, _) = end.as_chunks();
+        Self { from, length: between.len(), slot, end: [Pattern::new(&halves[0]), Pattern::new(&halves[1])] }
     }
 
     /// Whether these are the bytes before the value.
     #[inline(always)]
     fn is_at(&self, here: &[u8; AT_ONCE]) -> bool {
-        let pairs = self.end.iter().zip(&self.mask).zip(here);
-        pairs.fold(0, |other, ((end, mask), here)| other | ((end ^ here) & mask)) == 0
+        let (halves, _) = here.as_chunks();
+        self.end[0].is(Sixteen::new(halves[0])) & self.end[1].is(Sixteen::new(halves[1]))
     }
 }
 

@@ -15,13 +15,13 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The position after the value that begins at `at`, if it is a text without escapes, or a whole
-/// number with nothing behind it: most are.
+/// The position after the value that begins at `at`, if it is a text of ASCII without escapes, or a whole
+/// number with nothing behind it: most are. The bytes need not be UTF-8.
 #[inline(always)]
 pub(super) fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
     let first = *bytes.get(at)?;
     if first == b'"' {
-        let quote = special_at(bytes, at + 1)?;
+        let quote = sixteen::find(bytes, at + 1, Sixteen::end_ascii_json_text)?;
         return (bytes[quote] == b'"').then_some(quote + 1);
     }
     let end = some_digits_end(bytes, at)?;

@@ -14,6 +14,9 @@ fn holds(before: &[&str], line: &str) -> bool {
         fast.read(line);
     }
     let slow = members().surely(line).map(|places| places.of(line));
+    let mut places = Places::nowhere();
+    let in_bytes = fast.clone().find_in_bytes(line.as_bytes(), &mut places).then(|| places.of(line));
+    assert_eq!(in_bytes, slow, "{line}");
     [
         fast.scan(line, &mut |_, _| None).is_none_or(|places| Some(places.of(line)) == slow),
         fast.read(line) == slow,
@@ -35,6 +38,20 @@ fn values_are_found_as_they_are_written() {
         Some([Some(""), Some("2"), None, None, None, None])
     );
     assert_eq!(members.read(r#"{"a":1,"\u0061":1}"#).map(|found| found[0]), Some(Some("")));
+}
+
+#[test]
+fn what_is_no_text_is_no_object() {
+    let mut members = members();
+    let line = r#"{"a":1,"name":"xy"}"#;
+    for _ in 0..3 {
+        assert!(members.find_in_bytes(line.as_bytes(), &mut Places::nowhere()));
+        for (at, byte) in [(14, 0xff), (15, 0xe9), (2, 0x80), (17, 0xc3)] {
+            let mut bytes = line.as_bytes().to_vec();
+            bytes[at] = byte;
+            assert!(!members.find_in_bytes(&bytes, &mut Places::nowhere()), "{at}");
+        }
+    }
 }
 
 #[test]
