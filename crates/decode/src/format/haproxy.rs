@@ -32,7 +32,7 @@ use crate::{
     BadLayout, Decoder, Fact, Hints, Names, Record, Unreadable, access, field,
     field::{fault, required},
     json::{is_blank, text_of},
-    layout::{Division, Layout},
+    layout::{Division, Layout, Layouts},
     syslog::{Syslog, Written},
 };
 use layout::Item;
@@ -61,15 +61,16 @@ const FAILED: &str = r"%ci:%cp [%t] %f/%[accept_name]: %[fc_err_str]";
 /// Reads lines of several layouts.
 #[derive(Clone)]
 struct Haproxy {
+    layouts: Layouts<Item>,
+    /// What is known of each of the layouts.
     lines: Vec<Line>,
     hints: Hints,
     division: Division,
 }
 
-/// One way in which lines are written.
+/// What is known of lines of one layout.
 #[derive(Clone)]
 struct Line {
-    layout: Layout<Item>,
     /// Only for lines of this frontend.
     frontend: Option<Arc<str>>,
     kind: Kind,
@@ -108,7 +109,9 @@ impl Haproxy {
         {
             lines.push(Line::new(layout::compile(text)?, None, kind));
         }
-        Ok(Self { lines, hints: hints.clone(), division: Division::default() })
+        let (layouts, lines): (Vec<_>, _) = lines.into_iter().unzip();
+        let layouts = Layouts::new(layouts);
+        Ok(Self { layouts, lines, hints: hints.clone(), division: Division::default() })
     }
 
     /// The record of one message; `None` if no layout has written it.
@@ -117,9 +120,9 @@ impl Haproxy {
         message: &str,
         written: Option<Written<'_>>,
     ) -> Option<Result<Option<Record>, Unreadable>> {
-        let Self { lines, hints, division } = self;
-        lines.iter().find_map(|line| {
-            let values = Values(line.layout.read(message, division)?);
+        let Self { layouts, lines, hints, division } = self;
+        layouts.find_map(message, division, |at, cells| {
+            let (line, values) = (&lines[at], Values(cells));
             let frontend = values.text(Item::Frontend);
             let frontend = frontend.as_deref().map(|name| name.trim_end_matches('~'));
             let is_other = line.frontend.as_deref().zip(frontend).is_some_and(|(own, name)| own != name);
@@ -155,7 +158,7 @@ const CUT_FROM: usize = 1_000;
 
 impl Line {
     /// A format string or the name of one; `None` for a word that is neither.
-    fn of(text: &str, frontend: Option<&Arc<str>>) -> Result<Option<Self>, BadLayout> {
+    fn of(text: &str, frontend: Option<&Arc<str>>) -> Result<Option<(Layout<Item>, Self)>, BadLayout> {
         let name = text.strip_prefix("haproxy-").unwrap_or(text);
         let (text, kind) = match name {
             _ if text.contains('%') => (text, Kind::Custom),
@@ -168,9 +171,9 @@ impl Line {
         Ok(Some(Self::new(layout::compile(text)?, frontend.cloned(), kind)))
     }
 
-    fn new(layout: Layout<Item>, frontend: Option<Arc<str>>, kind: Kind) -> Self {
+    fn new(layout: Layout<Item>, frontend: Option<Arc<str>>, kind: Kind) -> (Layout<Item>, Self) {
         let layer = layer(&layout);
-        Self { layout, frontend, kind, layer }
+        (layout, Self { frontend, kind, layer })
     }
 
     /// The record of a line; none if no client came over the network.
@@ -294,3 +297,6 @@ fn status(values: &Values<'_>) -> Option<u16> {
     let left = matches!(state.as_bytes(), [b'C', phase, ..] if !matches!(phase, b'D' | b'L' | b'-'));
     values.text(Item::Status).as_deref().and_then(access::status).filter(|_| !left)
 }
+
+#[cfg(test)]
+mod tests;

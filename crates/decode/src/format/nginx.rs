@@ -33,7 +33,7 @@ use crate::{
     access::{self, ASSUMED_LONGEST, ROUND},
     field::{self, UnixUnit, fault, required},
     json::{Object, is_blank, text_of},
-    layout::{Division, Layout},
+    layout::{Division, Layouts},
     syslog::Syslog,
 };
 use layout::{Escape, Var};
@@ -77,7 +77,9 @@ const UPSTREAMINFO: &str = r#"$remote_addr - $remote_user [$time_local] "$reques
 /// Reads lines of text.
 #[derive(Clone)]
 struct TextDecoder {
-    layouts: Vec<(Escape, Layout<Var>)>,
+    layouts: Layouts<Var>,
+    /// How each layout escapes its values.
+    escapes: Vec<Escape>,
     division: Division,
 }
 
@@ -85,14 +87,15 @@ impl TextDecoder {
     fn new(hints: &Hints, defaults: &[&str]) -> Result<Self, BadLayout> {
         let given = hints.layout.as_deref();
         let texts = given.as_ref().map_or(defaults, std::slice::from_ref);
-        let layouts = texts.iter().map(|text| layout::compile(text)).collect::<Result<_, _>>()?;
-        Ok(Self { layouts, division: Division::default() })
+        let compiled = texts.iter().map(|text| layout::compile(text)).collect::<Result<Vec<_>, _>>()?;
+        let (escapes, layouts): (_, Vec<_>) = compiled.into_iter().unzip();
+        Ok(Self { layouts: Layouts::new(layouts), escapes, division: Division::default() })
     }
 
-    /// Divides a line by the first layout that can have written it, and says which that is.
-    fn divide(&mut self, line: &str) -> Option<usize> {
-        let Self { layouts, division } = self;
-        layouts.iter().position(|(_, layout)| layout.divides(line, division))
+    /// What a line says by the first layout that can have written it.
+    fn read(&mut self, line: &str) -> Option<Result<Option<Record>, Unreadable>> {
+        let Self { layouts, escapes, division } = self;
+        layouts.find_map(line, division, |at, cells| Some(record(&Values::Text(escapes[at], &cells))))
     }
 }
 
@@ -102,22 +105,12 @@ impl Decoder for TextDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        let bare;
-        let mut line = &*text;
-        let mut written = self.divide(line);
-        if written.is_none() {
-            bare = unwrapped(&text)?;
-            line = &bare;
-            written = self.divide(line);
+        let mut read = self.read(&text);
+        if read.is_none() {
+            let bare = unwrapped(&text)?;
+            read = self.read(&bare).or_else(|| self.read(Syslog::innermost(&bare).message));
         }
-        if written.is_none() {
-            line = Syslog::innermost(line).message;
-            written = self.divide(line);
-        }
-        let written = written.ok_or(Unreadable::because("it is not written by the `log_format`"))?;
-        let (escape, layout) = &self.layouts[written];
-        let cells = layout.cells(line, &self.division);
-        out.extend(record(&Values::Text(*escape, &cells))?);
+        out.extend(read.ok_or(Unreadable::because("it is not written by the `log_format`"))??);
         Ok(())
     }
 
@@ -240,3 +233,6 @@ fn times(values: &Values<'_>) -> Result<(Span, Span), Unreadable> {
     };
     Ok((start.widened(ROUND), Span::between(end.from(), end.to().plus(ROUND))))
 }
+
+#[cfg(test)]
+mod tests;
