@@ -16,6 +16,7 @@
 mod time;
 
 use crate::pairs;
+use memchr::memchr;
 use std::borrow::Cow;
 pub(crate) use time::Written;
 
@@ -132,7 +133,7 @@ fn priority(line: &str) -> Option<&str> {
 
 /// The first word, and what follows the blanks after it.
 fn word(text: &str) -> (&str, &str) {
-    let (word, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
+    let (word, rest) = text.split_at(memchr(b' ', text.as_bytes()).unwrap_or(text.len()));
     (word, rest.trim_ascii_start())
 }
 
