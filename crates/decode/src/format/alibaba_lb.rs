@@ -41,7 +41,7 @@ use crate::{
     Decoder, Record, Unreadable,
     field::{self, UnixUnit, address, fault},
     interned::Interned,
-    json::{Members, scalar},
+    json::{Found, Members, scalar},
 };
 use fields::{check_types, misfit, names_client, tries};
 use memchr::memchr;
@@ -184,8 +184,39 @@ impl Field {
     }
 }
 
-/// Finds a field's text; one that is there but says nothing is an empty text.
-type Fields<'f, 'a> = &'f dyn Fn(Field) -> Option<Cow<'a, str>>;
+/// The texts of a record's fields, however they were written down; one that is there but says nothing is an
+/// empty text.
+struct Fields<'a>([Option<&'a str>; NAMES.len()]);
+
+impl<'a> Fields<'a> {
+    /// The field's text, if the field is there.
+    fn get(&self, field: Field) -> Option<&'a str> {
+        self.0[field as usize]
+    }
+
+    /// The same of a field that says something.
+    fn optional(&self, field: Field) -> Option<&'a str> {
+        self.get(field).filter(|text| !matches!(*text, "" | "-"))
+    }
+
+    /// A field that must be there.
+    fn written(&self, field: Field) -> Result<&'a str, Unreadable> {
+        self.get(field).ok_or_else(|| missing(field))
+    }
+
+    /// A field that must say something.
+    fn required(&self, field: Field) -> Result<&'a str, Unreadable> {
+        self.optional(field).ok_or_else(|| missing(field))
+    }
+
+    fn port(&self, field: Field) -> Result<Option<u16>, Unreadable> {
+        self.optional(field).map(|text| field::port(field.name(), text)).transpose()
+    }
+}
+
+fn missing(field: Field) -> Unreadable {
+    fault(field.name(), "is missing: log and export every field")
+}
 
 /// Reads the log of one product.
 #[derive(Clone)]
@@ -213,16 +244,15 @@ impl Decoder for Balancer {
         let Self { product, members, rows, texts } = self;
         decode_line(frame, out, |line| {
             if is_json(line) {
-                let found = members.read(line).ok_or(Unreadable::because("it is not one JSON object"))?;
-                let field = |field: Field| match found[field as usize]? {
-                    "null" | "\"\"" => Some(Cow::Borrowed("")),
-                    value => scalar(value),
-                };
-                return carried(&field, *product, texts).map(Some);
+                let mut found = [None; NAMES.len()];
+                if !members.read_into(line, &mut found) {
+                    return Err(Unreadable::because("it is not one JSON object"));
+                }
+                return carried_in(line, &found, *product, texts).map(Some);
             }
             let mut read = None;
             rows.read(line, |cells| {
-                read = Some(carried(&|field| cells[field as usize].map(Cow::Borrowed), *product, texts)?);
+                read = Some(carried(&Fields(cells), *product, texts)?);
                 Ok(())
             })?;
             Ok(read)
@@ -243,59 +273,81 @@ fn is_json(line: &str) -> bool {
     line.trim_start().starts_with('{')
 }
 
-/// One record out of its fields, however they were written down.
-fn carried<'a>(
-    fields: Fields<'_, 'a>,
+/// One record out of the members of a line as JSON writes them.
+fn carried_in(
+    line: &str,
+    found: &Found<'_, { NAMES.len() }>,
     product: Product,
     texts: &mut Interned,
 ) -> Result<Carried, Unreadable> {
-    let optional = |field: Field| -> Option<Cow<'a, str>> {
-        fields(field).filter(|text| !text.is_empty() && text != "-")
-    };
-    let required = |field: Field| {
-        optional(field).ok_or_else(|| fault(field.name(), "is missing: log and export every field"))
-    };
-    if optional(product.id()).is_none() && optional(product.other().id()).is_some() {
+    if memchr(b'\\', line.as_bytes()).is_some() {
+        let read = found.map(|value| any_scalar(value?));
+        return carried(&Fields(read.each_ref().map(Option::as_deref)), product, texts);
+    }
+    let mut fields = Fields([None; NAMES.len()]);
+    for (field, value) in fields.0.iter_mut().zip(found) {
+        *field = value.and_then(plain_scalar);
+    }
+    carried(&fields, product, texts)
+}
+
+/// What a value says; nothing is an empty text.
+fn any_scalar(value: &str) -> Option<Cow<'_, str>> {
+    match value {
+        "null" | "\"\"" => Some(Cow::Borrowed("")),
+        value => scalar(value),
+    }
+}
+
+/// The same of a value that has no escapes.
+#[inline]
+fn plain_scalar(value: &str) -> Option<&str> {
+    match value.as_bytes() {
+        [b'"', .., b'"'] => value.get(1..value.len() - 1),
+        [b'-' | b'0'..=b'9', ..] => Some(value),
+        b"null" => Some(""),
+        _ => None,
+    }
+}
+
+/// One record out of its fields.
+fn carried(fields: &Fields<'_>, product: Product, texts: &mut Interned) -> Result<Carried, Unreadable> {
+    if fields.optional(product.id()).is_none() && fields.optional(product.other().id()).is_some() {
         return Err(product.other().needed());
     }
-    let gateway = required(product.id())?;
-    if !gateway.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+    let gateway = fields.required(product.id())?;
+    if !gateway.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
         return Err(misfit(product.id(), "an id"));
     }
-    check_types(&optional)?;
+    check_types(fields)?;
 
-    let end = end(&optional)?;
-    let length = lasted(&required(Field::RequestTime)?, Duration::from_secs(1));
+    let end = end(fields)?;
+    let length = lasted(fields.required(Field::RequestTime)?, Duration::from_secs(1));
     let start = began(end, length.ok_or_else(|| misfit(Field::RequestTime, "a number of seconds"))?);
 
-    let written = |field: Field| {
-        fields(field).ok_or_else(|| fault(field.name(), "is missing: log and export every field"))
-    };
-    let statuses = fields(Field::UpstreamStatus);
-    let tries = tries(&written(Field::UpstreamAddr)?, statuses.as_deref())?;
+    let tries = tries(fields.written(Field::UpstreamAddr)?, fields.get(Field::UpstreamStatus))?;
     let mut request = Request::new(Layer::Request);
     request.status =
-        answered("status", &written(Field::Status)?).map_err(|_| misfit(Field::Status, "a status"))?;
+        answered("status", fields.written(Field::Status)?).map_err(|_| misfit(Field::Status, "a status"))?;
     request.host = host(fields, &tries, texts);
-    request.method =
-        optional(Field::RequestMethod).filter(|text| is_method(text)).map(|text| Arc::from(&*text));
-    request.path = fields(Field::RequestUri).filter(|text| is_as_sent(text)).map(|text| Arc::from(&*text));
-    request.agent = fields(Field::HttpUserAgent).and_then(|text| as_sent(&text, texts));
-    request.body_bytes = optional(Field::BodyBytesSent).and_then(|text| field::number(&text));
+    let method = fields.optional(Field::RequestMethod).filter(|text| is_method(text));
+    request.method = method.map(|text| texts.text(text));
+    request.path = fields.get(Field::RequestUri).filter(|text| is_as_sent(text)).map(Arc::from);
+    request.agent = fields.get(Field::HttpUserAgent).and_then(|text| as_sent(text, texts));
+    request.body_bytes = fields.optional(Field::BodyBytesSent).and_then(field::number);
 
-    let port = |field: Field| optional(field).map(|text| crate::field::port(field.name(), &text)).transpose();
-    let client_ip = address("client_ip", &required(Field::ClientIp)?)?;
-    request.client_claimed = match fields(Field::HttpXForwardedFor) {
-        Some(header) => names_client(&header, client_ip),
+    let client_ip = address("client_ip", fields.required(Field::ClientIp)?)?;
+    request.client_claimed = match fields.get(Field::HttpXForwardedFor) {
+        Some(header) => names_client(header, client_ip),
         None => product == Product::Alb,
     };
     request.tries = tries;
-    let vip = optional(Field::VipAddr).map(|text| address("vip_addr", &text)).transpose()?;
+    let vip = fields.optional(Field::VipAddr).map(|text| address("vip_addr", text)).transpose()?;
     Ok(Carried {
-        gateway: Some(texts.text(&gateway).into()),
-        inside_realm: optional(Field::VpcId).map(|id| texts.text(&id).into()),
-        outside: Outside { ip: vip, ports: port(Field::SlbVport)?.map_or(Ports::Any, Ports::One) },
-        client: Some(Endpoint::new(client_ip, port(Field::ClientPort)?)),
+        gateway: Some(texts.text(gateway).into()),
+        inside_realm: fields.optional(Field::VpcId).map(|id| texts.text(id).into()),
+        outside: Outside { ip: vip, ports: fields.port(Field::SlbVport)?.map_or(Ports::Any, Ports::One) },
+        client: Some(Endpoint::new(client_ip, fields.port(Field::ClientPort)?)),
         request,
         start,
         end,
@@ -303,25 +355,26 @@ fn carried<'a>(
 }
 
 /// When the line was made, which is when the request was over.
-fn end(optional: Fields<'_, '_>) -> Result<Span, Unreadable> {
-    if let Some(text) = optional(Field::Time) {
-        return field::zoned_time(&text).ok_or_else(|| misfit(Field::Time, "a time with its zone"));
+fn end(fields: &Fields<'_>) -> Result<Span, Unreadable> {
+    if let Some(text) = fields.optional(Field::Time) {
+        return field::zoned_time(text).ok_or_else(|| misfit(Field::Time, "a time with its zone"));
     }
-    let received = optional(Field::ReceivedTime).and_then(|text| field::unix_time(&text, UnixUnit::Seconds));
+    let received = fields.optional(Field::ReceivedTime);
+    let received = received.and_then(|text| field::unix_time(text, UnixUnit::Seconds));
     let received = received.filter(|span| span.from().as_unix_us() > 0);
     let received = received.ok_or_else(|| fault(Field::Time.name(), "is missing, and so is `__time__`"))?;
     Ok(Span::between(received.from().minus(RECEIVED_LATE), received.to()))
 }
 
 /// The Host header; where only `host` is logged, that, unless it is what stands in for a missing header.
-fn host(fields: Fields<'_, '_>, tries: &[Try], texts: &mut Interned) -> Option<Arc<str>> {
-    if let Some(header) = fields(Field::HttpHost) {
-        return as_sent(&header, texts);
+fn host(fields: &Fields<'_>, tries: &[Try], texts: &mut Interned) -> Option<Arc<str>> {
+    if let Some(header) = fields.get(Field::HttpHost) {
+        return as_sent(header, texts);
     }
-    let host = fields(Field::Host)?;
+    let host = fields.get(Field::Host)?;
     let stands_in =
-        |tried: &Try| tried.backend.is_some_and(|at| *host == at.to_string() || *host == at.ip.to_string());
-    if tries.iter().any(stands_in) { None } else { as_sent(&host, texts) }
+        |tried: &Try| tried.backend.is_some_and(|at| host == at.to_string() || host == at.ip.to_string());
+    if tries.iter().any(stands_in) { None } else { as_sent(host, texts) }
 }
 
 /// A text as the client sent it. Whether `\x22` is an escape of the log's own is not documented: what may
