@@ -2,6 +2,7 @@
 
 use super::layout::{Escape, Var};
 use crate::{Unreadable, access, json, json::Object, layout::Cells};
+use memchr::memchr;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// What one line says.
@@ -55,7 +56,7 @@ impl<'a> Values<'a> {
 
 /// The value as the client sent it.
 fn unescaped(text: &str, escape: Escape) -> Cow<'_, str> {
-    if escape == Escape::None || !text.contains('\\') {
+    if escape == Escape::None || memchr(b'\\', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     if escape == Escape::Json {
