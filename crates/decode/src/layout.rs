@@ -141,6 +141,23 @@ impl<'l, F: Name> Cells<'_, 'l, F> {
         self.layout.place(field).map(|at| self.part(at)).transpose()
     }
 
+    /// Two fields with the literal that stands between them; `None` if that is none of the layout's places
+    /// for them.
+    pub(crate) fn joined(&self, one: F, literal: &str, other: F) -> Option<&'l str> {
+        let at = self.layout.place(one)?;
+        let [Part::Field(..), Part::Text(between), Part::Field(..)] = self.layout.parts.get(at..at + 3)?
+        else {
+            return None;
+        };
+        let follows = between == literal && self.layout.place(other) == Some(at + 2);
+        match self.division.edges[at..] {
+            [Edge::At(start), Edge::At(_), Edge::At(_), Edge::At(end), ..] if follows => {
+                Some(&self.line[start as usize..end as usize])
+            }
+            _ => None,
+        }
+    }
+
     fn part(&self, at: usize) -> Result<&'l str, Unreadable> {
         match (&self.layout.parts[at], &self.division.edges[at..]) {
             (Part::Field(_, shape), [Edge::At(start), Edge::At(end), ..]) => {

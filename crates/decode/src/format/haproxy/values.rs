@@ -27,6 +27,11 @@ impl<'a> Values<'a> {
         self.get(item).ok().flatten().map(unescaped)
     }
 
+    /// The values of two items with a slash between them, where the line has both like that.
+    pub(super) fn both(&self, one: Item, other: Item) -> Option<&'a str> {
+        self.0.joined(one, "/", other)
+    }
+
     /// The first request header that was captured, if it is whole: a capture is cut at a length that
     /// the log does not tell, so one of a length that people choose may have been.
     pub(super) fn first_capture(&self) -> Option<Cow<'a, str>> {
