@@ -186,12 +186,16 @@ impl Field {
 
 /// The texts of a record's fields, however they were written down; one that is there but says nothing is an
 /// empty text.
-struct Fields<'a>([Option<&'a str>; NAMES.len()]);
+struct Fields<'a> {
+    texts: [Option<&'a str>; NAMES.len()],
+    /// Whether any of them may hold an escape of the log's own.
+    may_be_escaped: bool,
+}
 
 impl<'a> Fields<'a> {
     /// The field's text, if the field is there.
     fn get(&self, field: Field) -> Option<&'a str> {
-        self.0[field as usize]
+        self.texts[field as usize]
     }
 
     /// The same of a field that says something.
@@ -207,6 +211,12 @@ impl<'a> Fields<'a> {
     /// A field that must say something.
     fn required(&self, field: Field) -> Result<&'a str, Unreadable> {
         self.optional(field).ok_or_else(|| missing(field))
+    }
+
+    /// A field's text as the client sent it. Whether `\x22` is an escape of the log's own is not documented:
+    /// what may have been escaped is better unknown than wrong.
+    fn as_sent(&self, field: Field) -> Option<&'a str> {
+        self.optional(field).filter(|text| !self.may_be_escaped || !text.contains("\\x"))
     }
 
     fn port(&self, field: Field) -> Result<Option<u16>, Unreadable> {
@@ -252,7 +262,8 @@ impl Decoder for Balancer {
             }
             let mut read = None;
             rows.read(line, |cells| {
-                read = Some(carried(&Fields(cells), *product, texts)?);
+                let may_be_escaped = memchr(b'\\', line.as_bytes()).is_some();
+                read = Some(carried(&Fields { texts: cells, may_be_escaped }, *product, texts)?);
                 Ok(())
             })?;
             Ok(read)
@@ -282,10 +293,11 @@ fn carried_in(
 ) -> Result<Carried, Unreadable> {
     if memchr(b'\\', line.as_bytes()).is_some() {
         let read = found.map(|value| any_scalar(value?));
-        return carried(&Fields(read.each_ref().map(Option::as_deref)), product, texts);
+        let fields = Fields { texts: read.each_ref().map(Option::as_deref), may_be_escaped: true };
+        return carried(&fields, product, texts);
     }
-    let mut fields = Fields([None; NAMES.len()]);
-    for (field, value) in fields.0.iter_mut().zip(found) {
+    let mut fields = Fields { texts: [None; NAMES.len()], may_be_escaped: false };
+    for (field, value) in fields.texts.iter_mut().zip(found) {
         *field = value.and_then(plain_scalar);
     }
     carried(&fields, product, texts)
@@ -332,8 +344,8 @@ fn carried(fields: &Fields<'_>, product: Product, texts: &mut Interned) -> Resul
     request.host = host(fields, &tries, texts);
     let method = fields.optional(Field::RequestMethod).filter(|text| is_method(text));
     request.method = method.map(|text| texts.text(text));
-    request.path = fields.get(Field::RequestUri).filter(|text| is_as_sent(text)).map(Arc::from);
-    request.agent = fields.get(Field::HttpUserAgent).and_then(|text| as_sent(text, texts));
+    request.path = fields.as_sent(Field::RequestUri).map(Arc::from);
+    request.agent = fields.as_sent(Field::HttpUserAgent).map(|text| texts.text(text));
     request.body_bytes = fields.optional(Field::BodyBytesSent).and_then(field::number);
 
     let client_ip = address("client_ip", fields.required(Field::ClientIp)?)?;
@@ -368,24 +380,14 @@ fn end(fields: &Fields<'_>) -> Result<Span, Unreadable> {
 
 /// The Host header; where only `host` is logged, that, unless it is what stands in for a missing header.
 fn host(fields: &Fields<'_>, tries: &[Try], texts: &mut Interned) -> Option<Arc<str>> {
-    if let Some(header) = fields.get(Field::HttpHost) {
-        return as_sent(header, texts);
+    let mut as_sent = |field| fields.as_sent(field).map(|text| texts.text(text));
+    if fields.get(Field::HttpHost).is_some() {
+        return as_sent(Field::HttpHost);
     }
     let host = fields.get(Field::Host)?;
     let stands_in =
         |tried: &Try| tried.backend.is_some_and(|at| host == at.to_string() || host == at.ip.to_string());
-    if tries.iter().any(stands_in) { None } else { as_sent(host, texts) }
-}
-
-/// A text as the client sent it. Whether `\x22` is an escape of the log's own is not documented: what may
-/// have been escaped is better unknown than wrong.
-fn is_as_sent(text: &str) -> bool {
-    let may_be_escaped = || memchr(b'\\', text.as_bytes()).is_some() && text.contains("\\x");
-    !text.is_empty() && text != "-" && !may_be_escaped()
-}
-
-fn as_sent(text: &str, texts: &mut Interned) -> Option<Arc<str>> {
-    is_as_sent(text).then(|| texts.text(text))
+    if tries.iter().any(stands_in) { None } else { as_sent(Field::Host) }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub(super) const ANYWHERE: Outside = Outside { ip: None, ports: Ports::Any };
 
 impl Carried {
     /// The record, with what the line says of its place.
+    #[inline]
     fn record(self) -> Record {
         let Self { gateway, inside_realm, outside, client, request, start, end } = self;
         Record { gateway, inside_realm, ..access::carried(outside, client, request, start, end) }

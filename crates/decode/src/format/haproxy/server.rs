@@ -2,7 +2,7 @@
 
 use super::{layout::Item, values::Values};
 use crate::{Names, Unreadable, access, field, interned::Interned};
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 use unmasq_model::{Endpoint, Try};
 
 /// The servers that got the request or connection, or were meant to, in order; none if HAProxy answered
@@ -64,7 +64,7 @@ fn unnamed(values: &Values<'_>) -> Result<Option<Try>, Unreadable> {
 /// What came of a request or connection.
 pub(super) struct Answer<'a> {
     /// How the session ended, as HAProxy abbreviates it.
-    state: Cow<'a, str>,
+    state: &'a str,
     /// The status that is logged.
     pub(super) status: Option<u16>,
     /// How often the same server was tried again.
@@ -73,10 +73,10 @@ pub(super) struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     pub(super) fn of(values: &Values<'a>) -> Self {
-        let retries = values.text(Item::Retries).and_then(|text| field::number(&text));
+        let retries = values.word(Item::Retries).and_then(field::number);
         Self {
-            state: values.text(Item::State).unwrap_or_default(),
-            status: values.text(Item::Status).and_then(|text| access::status(&text)),
+            state: values.word(Item::State).unwrap_or_default(),
+            status: values.word(Item::Status).and_then(access::status),
             retries: retries.filter(|retries| *retries > 0),
         }
     }
@@ -93,7 +93,7 @@ impl<'a> Answer<'a> {
 
     /// What became of the last try.
     fn outcome(&self) -> Option<Arc<str>> {
-        let state = (!self.state.is_empty() && !self.state.starts_with("--")).then_some(&*self.state);
+        let state = (!self.state.is_empty() && !self.state.starts_with("--")).then_some(self.state);
         match (state, self.retries) {
             (Some(state), Some(retries)) => {
                 Some(format!("{state}; {retries} retries on the same server").into())
