@@ -106,6 +106,7 @@ fn any_endpoint(text: &str) -> Option<Endpoint> {
 }
 
 /// An address that the server has, with the port as far as it is known.
+#[inline]
 pub(crate) fn outside(ip: Option<IpAddr>, port: Option<u16>) -> Outside {
     Outside { ip: ip.map(|ip| ip.to_canonical()), ports: port.map_or(Ports::Any, Ports::One) }
 }
@@ -133,6 +134,7 @@ pub(crate) fn unescaped<'a>(text: &'a str, mark: &str) -> Cow<'a, str> {
 
 /// The record of what a balancer carried. The backend that was tried last is inside: it answered, or
 /// nobody did.
+#[inline]
 pub(crate) fn carried(
     outside: Outside,
     client: Option<Endpoint>,

@@ -50,6 +50,11 @@ impl Division {
         self.known += 1;
     }
 
+    /// Whether every edge was at one place as soon as it was found.
+    pub(super) fn is_plain(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Where an edge may be.
     pub(super) fn of(&self, edge: usize) -> &[u32] {
         places_of(&self.edges[edge], &self.places)

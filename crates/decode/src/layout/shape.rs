@@ -1,6 +1,6 @@
 //! What a field of each kind looks like.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 /// Which bytes a field may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -171,7 +171,13 @@ pub(super) fn occurrences<'a>(
     let within = line.as_bytes().get(start..end).unwrap_or_default();
     // A layout's literals are not empty.
     let first = text.as_bytes().first().copied().unwrap_or_default();
-    memchr_iter(first, within)
-        .filter(|&at| within[at..].starts_with(text.as_bytes()))
-        .map(move |at| start + at)
+    let mut from = 0;
+    // They are near: to set out for each with the library takes longer than to look at what is between.
+    std::iter::from_fn(move || {
+        let found = from + within.get(from..)?.iter().position(|&byte| byte == first)?;
+        from = found + 1;
+        Some(found)
+    })
+    .filter(|&at| within[at..].starts_with(text.as_bytes()))
+    .map(move |at| start + at)
 }

@@ -6,6 +6,7 @@ use super::{
     shape::{self, Bytes, Shape, occurrences},
 };
 use memchr::memchr;
+use std::ops::Range;
 
 /// How to get past a part from the one place where it begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +17,8 @@ pub(super) enum Step {
     Text(Box<[u8]>),
     /// A field of such bytes; what follows it begins with another.
     While(&'static Bytes),
+    /// The same, and the byte that is all that follows it: two parts.
+    WhileThen(&'static Bytes, u8),
     /// A field that has anything but this byte, with which begins what follows.
     Until(u8),
     /// A field that nobody asks for, with anything in it, before another such field: whatever is behind a
@@ -48,10 +51,17 @@ impl Step {
         match shape {
             _ if shape.may_hold(next) => Self::Search,
             Shape::Unquoted => Self::Until(b'"'),
-            _ => shape.bytes().map_or(Self::Search, Self::While),
+            _ => match (shape.bytes(), &parts[1]) {
+                (Some(bytes), Part::Text(text)) if text.len() == 1 => Self::WhileThen(bytes, next),
+                (bytes, _) => bytes.map_or(Self::Search, Self::While),
+            },
         }
     }
 }
+
+/// How many parts beyond a place are tried where there are several: what stands there by chance is seldom
+/// followed by so many.
+const TRIED: usize = 8;
 
 /// How far plain steps lead.
 enum Reached {
@@ -59,7 +69,7 @@ enum Reached {
     Nothing,
     /// A part that may end at several places.
     Fork,
-    /// The end of the last part.
+    /// The end of the last of the parts.
     End,
 }
 
@@ -74,10 +84,10 @@ impl<F> Layout<F> {
         division.reserve(self.parts.len() + 1);
         loop {
             if let (at, Edge::At(start)) = division.last() {
-                let edges = &mut division.edges[at + 1..];
-                let note = |passed: usize, end| edges[passed] = Edge::At(place(end));
-                let (passed, reached) = self.step(line.as_bytes(), at, start as usize, note);
-                division.known += passed;
+                let edges = &mut division.edges[..];
+                let note = |at: usize, end| edges[at + 1] = Edge::At(place(end));
+                let (at, reached) = self.step(line.as_bytes(), at..self.parts.len(), start as usize, note);
+                division.known = at + 1;
                 if matches!(reached, Reached::Nothing) {
                     return false;
                 }
@@ -94,45 +104,54 @@ impl<F> Layout<F> {
         }
     }
 
-    /// Walks over the parts from the `at`th on, which begins at `start`, as long as each ends at one place
-    /// only; tells `note` where. Gives how many they were, and what is after them.
+    /// Walks over some parts, the first of which begins at `start`, as long as each ends at one place only; tells `note` where each ends. Gives the part it got to, and why it went no further.
     #[inline(always)]
     fn step(
         &self,
         line: &[u8],
-        at: usize,
+        Range { start: mut at, end }: Range<usize>,
         mut start: usize,
         mut note: impl FnMut(usize, usize),
     ) -> (usize, Reached) {
-        let steps = &self.steps[at..];
-        for (passed, step) in steps.iter().enumerate() {
+        while let Some(step) = self.steps[..end].get(at) {
             let rest = &line[start..];
             start += match step {
+                Step::WhileThen(bytes, then) => {
+                    let length = bytes.run(rest);
+                    if rest.get(length) != Some(then) {
+                        return (at, Reached::Nothing);
+                    }
+                    note(at, start + length);
+                    at += 1;
+                    length + 1
+                }
                 Step::Byte(byte) if rest.first() == Some(byte) => 1,
                 Step::Text(text) if rest.starts_with(text) => text.len(),
-                Step::Byte(_) | Step::Text(_) => return (passed, Reached::Nothing),
+                Step::Byte(_) | Step::Text(_) => return (at, Reached::Nothing),
                 Step::While(bytes) => bytes.run(rest),
                 Step::Until(byte) => memchr(*byte, rest).unwrap_or(rest.len()),
                 Step::Nearest(byte) => match memchr(*byte, rest) {
                     Some(length) => length,
-                    None => return (passed, Reached::Nothing),
+                    None => return (at, Reached::Nothing),
                 },
                 Step::Captures if rest.first() != Some(&b'{') => 0,
-                Step::Captures | Step::Search => return (passed, Reached::Fork),
+                Step::Captures | Step::Search => return (at, Reached::Fork),
             };
-            note(passed, start);
+            note(at, start);
+            at += 1;
         }
-        (steps.len(), Reached::End)
+        (at, Reached::End)
     }
 
-    /// Whether the parts from the `at`th on, which begins at `start`, are there, up to the first one that may
-    /// end at several places.
+    /// Whether the parts from the `at`th on, which begins at `start`, are there: the next few of them, up to
+    /// the first one that may end at several places.
     fn leads_on(&self, line: &[u8], at: usize, start: usize) -> bool {
+        let parts = at..self.parts.len().min(at + TRIED);
         let mut end = start;
-        match self.step(line, at, start, |_, at| end = at).1 {
-            Reached::Nothing => false,
-            Reached::Fork => true,
-            Reached::End => end == line.len(),
+        match self.step(line, parts, start, |_, at| end = at) {
+            (_, Reached::Nothing) => false,
+            (at, Reached::End) if at == self.parts.len() => end == line.len(),
+            (_, Reached::Fork | Reached::End) => true,
         }
     }
 
@@ -189,6 +208,9 @@ impl<F> Layout<F> {
 
     /// Takes away every place from which the end of the line cannot be reached.
     pub(super) fn prune(&self, line: &str, division: &mut Division) {
+        if division.is_plain() {
+            return;
+        }
         division.retain(self.parts.len(), |end, _| end == line.len());
         for at in (0..self.parts.len()).rev() {
             let holds = |ends: &[u32], end: usize| ends.binary_search(&place(end)).is_ok();
