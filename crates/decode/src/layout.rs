@@ -102,6 +102,15 @@ impl<F: Name> Layout<F> {
         self.place(field).is_some()
     }
 
+    /// What stands in a part, without what only fills its place.
+    fn trimmed<'l>(&self, at: usize, text: &'l str) -> &'l str {
+        match &self.parts[at] {
+            Part::Field(_, shape) => shape.trim(text),
+            Part::Text(_) => text,
+        }
+    }
+
+    #[inline]
     fn place(&self, field: F) -> Option<usize> {
         *self.fields.get(field.number())?
     }
@@ -137,8 +146,12 @@ impl<'l, F: Name> Cells<'_, 'l, F> {
     ///
     /// # Errors
     /// When the field could begin or end at two places.
+    #[inline]
     pub(crate) fn get(&self, field: F) -> Result<Option<&'l str>, Unreadable> {
-        self.layout.place(field).map(|at| self.part(at)).transpose()
+        match self.layout.place(field) {
+            Some(at) => self.part(at).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Two fields with the literal that stands between them; `None` if that is none of the layout's places
@@ -158,13 +171,14 @@ impl<'l, F: Name> Cells<'_, 'l, F> {
         }
     }
 
+    #[inline]
     fn part(&self, at: usize) -> Result<&'l str, Unreadable> {
-        match (&self.layout.parts[at], &self.division.edges[at..]) {
-            (Part::Field(_, shape), [Edge::At(start), Edge::At(end), ..]) => {
-                Ok(shape.trim(&self.line[*start as usize..*end as usize]))
-            }
-            _ => Err(UNDECIDED),
-        }
+        let [Edge::At(start), Edge::At(end), ..] = self.division.edges[at..] else { return Err(UNDECIDED) };
+        let text = &self.line[start as usize..end as usize];
+        Ok(match self.layout.steps[at] {
+            Step::Captures | Step::Search => self.layout.trimmed(at, text),
+            _ => text,
+        })
     }
 }
 

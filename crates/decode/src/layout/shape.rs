@@ -108,6 +108,13 @@ impl Bytes {
         self.0[usize::from(byte)]
     }
 
+    /// Where one of them stands among those at the front of a text.
+    #[inline]
+    pub(super) fn find<'a>(&'a self, text: &'a [u8], byte: u8) -> impl Iterator<Item = usize> + 'a {
+        let run = text.iter().take_while(|&&byte| self.hold(byte));
+        run.enumerate().filter(move |(_, other)| **other == byte).map(|(at, _)| at)
+    }
+
     /// How many of them stand at the front of a text.
     #[inline]
     pub(super) fn run(&self, text: &[u8]) -> usize {
@@ -124,7 +131,7 @@ fn blanks(rest: &[u8]) -> usize {
 }
 
 /// How long a list is: to the first blank that parts no two of its words.
-fn list(rest: &[u8]) -> usize {
+pub(super) fn list(rest: &[u8]) -> usize {
     let mut at = 0;
     while let Some(&byte) = rest.get(at) {
         match byte {

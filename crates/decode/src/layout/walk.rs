@@ -19,6 +19,11 @@ pub(super) enum Step {
     While(&'static Bytes),
     /// The same, and the byte that is all that follows it: two parts.
     WhileThen(&'static Bytes, u8),
+    /// A field of such bytes, and the byte that is all that follows it, which the field may have too: two parts
+    /// if that stands there once.
+    Once(&'static Bytes, u8),
+    /// Words, after which stands what no list has.
+    List,
     /// A field that has anything but this byte, with which begins what follows.
     Until(u8),
     /// A field that nobody asks for, with anything in it, before another such field: whatever is behind a
@@ -34,7 +39,7 @@ impl Step {
     /// How to get past the first of these parts.
     pub(super) fn of<F>(parts: &[Part<F>]) -> Self {
         const UNASKED: Shape = Shape::Free;
-        let (shape, next) = match parts {
+        let (shape, next, is_byte) = match parts {
             [Part::Text(text), ..] => {
                 let text = text.as_bytes();
                 return if let [byte] = text { Self::Byte(*byte) } else { Self::Text(text.into()) };
@@ -45,16 +50,20 @@ impl Step {
                 return Self::Nearest(text.as_bytes()[0]);
             }
             [Part::Field(_, Shape::Captures), ..] => return Self::Captures,
-            [Part::Field(_, shape), Part::Text(next), ..] => (*shape, next.as_bytes()[0]),
+            [Part::Field(_, shape), Part::Text(next), ..] => (*shape, next.as_bytes()[0], next.len() == 1),
             _ => return Self::Search,
         };
-        match shape {
-            _ if shape.may_hold(next) => Self::Search,
-            Shape::Unquoted => Self::Until(b'"'),
-            _ => match (shape.bytes(), &parts[1]) {
-                (Some(bytes), Part::Text(text)) if text.len() == 1 => Self::WhileThen(bytes, next),
-                (bytes, _) => bytes.map_or(Self::Search, Self::While),
+        match (shape, shape.bytes()) {
+            (_, Some(bytes)) => match (shape.may_hold(next), is_byte) {
+                (true, true) => Self::Once(bytes, next),
+                (true, false) => Self::Search,
+                (false, true) => Self::WhileThen(bytes, next),
+                (false, false) => Self::While(bytes),
             },
+            _ if shape.may_hold(next) => Self::Search,
+            (Shape::Unquoted, _) => Self::Until(b'"'),
+            (Shape::List, _) => Self::List,
+            _ => Self::Search,
         }
     }
 }
@@ -125,6 +134,17 @@ impl<F> Layout<F> {
                     at += 1;
                     length + 1
                 }
+                Step::Once(bytes, then) => {
+                    let mut found = bytes.find(rest, *then);
+                    let Some(length) = found.next() else { return (at, Reached::Nothing) };
+                    if found.next().is_some() {
+                        return (at, Reached::Fork);
+                    }
+                    note(at, start + length);
+                    at += 1;
+                    length + 1
+                }
+                Step::List => shape::list(rest),
                 Step::Byte(byte) if rest.first() == Some(byte) => 1,
                 Step::Text(text) if rest.starts_with(text) => text.len(),
                 Step::Byte(_) | Step::Text(_) => return (at, Reached::Nothing),

@@ -41,17 +41,27 @@ impl<'a> Values<'a> {
     /// # Errors
     /// When the line does not say where the field begins and ends.
     pub(super) fn get(&self, var: Var) -> Result<Option<Cow<'a, str>>, Unreadable> {
-        let value = match self {
-            Self::Text(escape, cells) => cells.get(var)?.map(|text| unescaped(text, *escape)),
-            Self::Json(object, members) => members.of(var).and_then(|name| object.scalar(name)),
-        };
-        Ok(value.filter(|text| !text.is_empty() && text != "-"))
+        match self {
+            Self::Text(escape, cells) => match cells.get(var)? {
+                None | Some("" | "-") => Ok(None),
+                Some(text) => Ok(Some(unescaped(text, *escape)).filter(|text| is_value(text))),
+            },
+            Self::Json(object, members) => {
+                let value = members.of(var).and_then(|name| object.scalar(name));
+                Ok(value.filter(|text| is_value(text)))
+            }
+        }
     }
 
     /// The value, for what is only compared: one that cannot be told is as good as none.
     pub(super) fn text(&self, var: Var) -> Option<Cow<'a, str>> {
         self.get(var).ok().flatten()
     }
+}
+
+/// A dash stands for none.
+fn is_value(text: &str) -> bool {
+    !matches!(text, "" | "-")
 }
 
 /// The value as the client sent it.
