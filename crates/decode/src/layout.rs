@@ -98,6 +98,7 @@ impl<F: Name> Layout<F> {
     }
 
     /// Whether it has the field.
+    #[inline]
     pub(crate) fn has(&self, field: F) -> bool {
         self.place(field).is_some()
     }
@@ -137,6 +138,7 @@ impl<F: Name> Layout<F> {
 
 impl<'l, F: Name> Cells<'_, 'l, F> {
     /// Whether the layout has the field.
+    #[inline]
     pub(crate) fn has(&self, field: F) -> bool {
         self.layout.has(field)
     }

@@ -112,8 +112,9 @@ impl<'a> Syslog<'a> {
         let (first, after) = word(text);
         let tag = first.strip_suffix(':').filter(|tag| !tag.is_empty());
         let Some(tag) = tag else { return Self::bare(text) };
-        let (app, pid) = match tag.strip_suffix(']').and_then(|tag| tag.split_once('[')) {
-            Some((app, pid)) => (app, Some(pid)),
+        let numbered = tag.strip_suffix(']').and_then(|tag| Some((tag, memchr(b'[', tag.as_bytes())?)));
+        let (app, pid) = match numbered {
+            Some((tag, bracket)) => (&tag[..bracket], Some(&tag[bracket + 1..])),
             None => (tag, None),
         };
         let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b'%');

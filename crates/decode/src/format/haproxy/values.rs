@@ -17,8 +17,15 @@ impl<'a> Values<'a> {
     ///
     /// # Errors
     /// When the line does not say where the field begins and ends.
+    #[inline]
     pub(super) fn get(&self, item: Item) -> Result<Option<&'a str>, Unreadable> {
-        Ok(self.0.get(item)?.filter(|text| !text.is_empty() && *text != "-"))
+        // Most logs have but a few of all items.
+        if self.has(item) { self.written(item) } else { Ok(None) }
+    }
+
+    #[inline(never)]
+    fn written(&self, item: Item) -> Result<Option<&'a str>, Unreadable> {
+        Ok(self.0.get(item)?.filter(|text| !matches!(*text, "" | "-")))
     }
 
     /// The value of an item that escapes nothing, for what is only compared: one that cannot be told is as

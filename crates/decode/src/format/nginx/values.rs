@@ -40,7 +40,17 @@ impl<'a> Values<'a> {
     ///
     /// # Errors
     /// When the line does not say where the field begins and ends.
+    #[inline]
     pub(super) fn get(&self, var: Var) -> Result<Option<Cow<'a, str>>, Unreadable> {
+        match self {
+            // Most logs have but a few of all variables.
+            Self::Text(_, cells) if !cells.has(var) => Ok(None),
+            _ => self.written(var),
+        }
+    }
+
+    #[inline(never)]
+    fn written(&self, var: Var) -> Result<Option<Cow<'a, str>>, Unreadable> {
         match self {
             Self::Text(escape, cells) => match cells.get(var)? {
                 None | Some("" | "-") => Ok(None),
@@ -54,6 +64,7 @@ impl<'a> Values<'a> {
     }
 
     /// The value, for what is only compared: one that cannot be told is as good as none.
+    #[inline]
     pub(super) fn text(&self, var: Var) -> Option<Cow<'a, str>> {
         self.get(var).ok().flatten()
     }
