@@ -1,6 +1,6 @@
 //! What the fields of an Alibaba balancer's record may hold.
 
-use super::{Field, Fields};
+use super::names::{Field, Fields};
 use crate::{
     Unreadable,
     field::{fault, number, plain},
