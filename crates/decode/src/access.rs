@@ -2,9 +2,10 @@
 
 use crate::{
     Record, Unreadable, field,
-    field::{digits, fault},
+    field::{digits, fault, plain},
 };
 use jiff::{civil, tz::TimeZone};
+use memchr::{memchr, memrchr};
 use std::{borrow::Cow, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 use unmasq_model::{Endpoint, Outside, Ports, Protocol, Request, Role, Span, Translation, Try};
 
@@ -33,10 +34,10 @@ pub(crate) fn clf_time(name: &str, text: &str, zone: Option<&TimeZone>) -> Resul
 
 /// The same as nearly every line has it; `None` says nothing.
 fn plain_clf_time(text: &str, zone: Option<&TimeZone>) -> Option<Result<Span, Unreadable>> {
-    let (date, clock) = (text.get(..11)?, text.get(11..)?.strip_prefix(':')?);
-    let (day, month, year) = (date.get(..2)?, date.get(2..7)?, date.get(7..)?);
-    let month = field::month(month.strip_prefix('/')?.strip_suffix('/')?)?;
-    let date = civil::Date::new(digits::year(year)?, month, digits::day(day)?).ok()?;
+    let (date, clock) = text.split_at_checked(12)?;
+    let &[d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':'] = date.as_bytes() else { return None };
+    let month = field::month_of([m1, m2, m3])?;
+    let date = civil::Date::new(digits::year([y1, y2, y3, y4])?, month, digits::two(d1, d2)?).ok()?;
     let (written, offset) = digits::on(date, clock)?;
     if offset.is_empty() {
         return written.in_zone(zone);
@@ -71,32 +72,49 @@ pub(crate) fn duration(text: &str, unit: field::UnixUnit) -> Option<Duration> {
 
 /// Method and target of a request line that is one; a line cut short or garbage has neither.
 pub(crate) fn request_line(text: &str) -> Option<(&str, &str)> {
-    let (method, rest) = text.split_once(' ')?;
-    let (target, version) = rest.rsplit_once(' ')?;
+    let bytes = text.as_bytes();
+    let (first, last) = (memchr(b' ', bytes)?, memrchr(b' ', bytes)?);
+    // Both blanks are one where there is no target.
+    let (method, target, version) = (&text[..first], text.get(first + 1..last)?, &text[last + 1..]);
     let is_method =
-        !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase() || b"-_".contains(&b));
+        !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
     (is_method && version.starts_with("HTTP/") && !target.is_empty()).then_some((method, target))
 }
 
 /// The status that a client got; none if it left before there was one.
 pub(crate) fn status(text: &str) -> Option<u16> {
-    field::number::<u16>(text).filter(|status| (100..600).contains(status))
+    let status: Option<u16> = plain::port(text.as_bytes()).or_else(|| field::number(text));
+    status.filter(|status| (100..600).contains(status))
 }
 
 /// `192.0.2.1:80` or `[2001:db8::1]:80`.
 pub(crate) fn endpoint(text: &str) -> Option<Endpoint> {
+    plain_endpoint(text).or_else(|| any_endpoint(text))
+}
+
+/// The same of the form that nearly all have; `None` says nothing.
+#[inline]
+pub(crate) fn plain_endpoint(text: &str) -> Option<Endpoint> {
+    let (ip, port) = text.as_bytes().split_at_checked(text.bytes().rposition(|byte| byte == b':')?)?;
+    Some(Endpoint::new(plain::address(ip)?, Some(plain::port(&port[1..])?)))
+}
+
+/// The same, however it is written.
+fn any_endpoint(text: &str) -> Option<Endpoint> {
     let at: SocketAddr = text.parse().ok()?;
     (!at.ip().is_unspecified()).then(|| Endpoint::new(at.ip(), Some(at.port())))
 }
 
 /// An address that the server has, with the port as far as it is known.
+#[inline]
 pub(crate) fn outside(ip: Option<IpAddr>, port: Option<u16>) -> Outside {
     Outside { ip: ip.map(|ip| ip.to_canonical()), ports: port.map_or(Ports::Any, Ports::One) }
 }
 
 /// Undoes a log's escapes: `mark` and two hexadecimal digits are one byte. What is none stays as it is.
 pub(crate) fn unescaped<'a>(text: &'a str, mark: &str) -> Cow<'a, str> {
-    if !text.contains(mark) {
+    let first = mark.bytes().next();
+    if first.is_none_or(|first| memchr(first, text.as_bytes()).is_none()) {
         return Cow::Borrowed(text);
     }
     let mut bytes = Vec::with_capacity(text.len());
@@ -116,6 +134,7 @@ pub(crate) fn unescaped<'a>(text: &'a str, mark: &str) -> Cow<'a, str> {
 
 /// The record of what a balancer carried. The backend that was tried last is inside: it answered, or
 /// nobody did.
+#[inline]
 pub(crate) fn carried(
     outside: Outside,
     client: Option<Endpoint>,
@@ -171,6 +190,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_plain_endpoint_is_the_sure_one(text in "([0-9]{1,3}\\.){2,4}[0-9]{1,3}:?[0-9]{0,7}|.{0,12}") {
+            if let Some(read) = plain_endpoint(&text) {
+                prop_assert_eq!(Some(read), any_endpoint(&text));
+            }
+        }
+
+        #[test]
+        fn a_request_line_is_split_at_its_outer_blanks(text in "[A-Z_a]{0,3}[ /]{0,3}[/a ]{0,4}[ ]?(HTTP/1|HTTP)?") {
+            let split = text.split_once(' ').and_then(|(method, rest)| {
+                let (target, version) = rest.rsplit_once(' ')?;
+                let fits = |b: u8| b.is_ascii_uppercase() || b"-_".contains(&b);
+                let is_line = !method.is_empty() && method.bytes().all(fits) && version.starts_with("HTTP/");
+                (is_line && !target.is_empty()).then_some((method, target))
+            });
+            prop_assert_eq!(request_line(&text), split);
+        }
+
         #[test]
         fn the_fast_way_is_the_sure_one(
             date in "[0-3][0-9]/(Jan|Feb|Nov|nov|Xyz)/(20[23][0-9]|[0-9]{2,5})",

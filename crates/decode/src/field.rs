@@ -19,6 +19,24 @@ pub(crate) enum UnixUnit {
     Microseconds,
 }
 
+impl UnixUnit {
+    /// How many decimals of it are left above the microsecond.
+    const fn places(self) -> usize {
+        match self {
+            Self::Seconds => 6,
+            Self::Milliseconds => 3,
+            Self::Microseconds => 0,
+        }
+    }
+
+    /// How many microseconds the last of so many decimals counts, which are no more than its places.
+    #[inline]
+    const fn step(self, decimals: usize) -> i64 {
+        const STEPS: [i64; 7] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+        STEPS[self.places() - decimals]
+    }
+}
+
 /// A sentence about one field.
 pub(crate) fn fault(name: &str, what: &str) -> Unreadable {
     Unreadable::Because(Cow::Owned(format!("`{name}` {what}")))
@@ -33,6 +51,26 @@ pub(crate) fn required<'a>(name: &str, text: Option<Cow<'a, str>>) -> Result<Cow
 ///
 /// `None` for signs, exponents (which are rounded) and times outside 1970 to 9999.
 pub(crate) fn unix_time(text: &str, unit: UnixUnit) -> Option<Span> {
+    plain_unix_time(text, unit).or_else(|| any_unix_time(text, unit))
+}
+
+/// The same with as many decimals as there are to the microsecond, or fewer; `None` says nothing.
+fn plain_unix_time(text: &str, unit: UnixUnit) -> Option<Span> {
+    let text = text.as_bytes();
+    let (whole, fraction, decimals) = match text.iter().position(|&byte| byte == b'.') {
+        Some(dot) => (&text[..dot], plain::number(&text[dot + 1..])?, text.len() - dot - 1),
+        None => (text, 0, 0),
+    };
+    if decimals > unit.places() {
+        return None;
+    }
+    let (whole, step) = (i64::try_from(plain::number(whole)?).ok()?, unit.step(decimals));
+    let us = whole.checked_mul(unit.step(0))?.checked_add(i64::try_from(fraction).ok()? * step)?;
+    lasting(LogTime::from_unix_us(us)?, step)
+}
+
+/// The same, however it is written.
+fn any_unix_time(text: &str, unit: UnixUnit) -> Option<Span> {
     let (whole, fraction) = match text.split_once('.') {
         Some((_, "")) => return None,
         Some((whole, fraction)) => (whole, fraction),
@@ -42,17 +80,11 @@ pub(crate) fn unix_time(text: &str, unit: UnixUnit) -> Option<Span> {
     if whole.is_empty() || !digits(whole) || !digits(fraction) {
         return None;
     }
-    // How many decimals of a unit are left above the microsecond.
-    let places = match unit {
-        UnixUnit::Seconds => 6,
-        UnixUnit::Milliseconds => 3,
-        UnixUnit::Microseconds => 0,
-    };
-    let kept = &fraction[..fraction.len().min(places)];
-    let step = 10_i64.pow(u32::try_from(places - kept.len()).ok()?);
+    let kept = &fraction[..fraction.len().min(unit.places())];
+    let step = unit.step(kept.len());
     let kept: i64 = if kept.is_empty() { 0 } else { kept.parse().ok()? };
     let units: i64 = whole.parse().ok()?;
-    let us = units.checked_mul(10_i64.pow(u32::try_from(places).ok()?))?.checked_add(kept * step)?;
+    let us = units.checked_mul(unit.step(0))?.checked_add(kept * step)?;
     lasting(LogTime::from_unix_us(us)?, step)
 }
 
@@ -132,19 +164,25 @@ impl<'a> Clock<'a> {
 
 /// The number of a month by its English abbreviation, from 1.
 pub(crate) fn month(name: &str) -> Option<i8> {
-    Some(match name {
-        "Jan" => 1,
-        "Feb" => 2,
-        "Mar" => 3,
-        "Apr" => 4,
-        "May" => 5,
-        "Jun" => 6,
-        "Jul" => 7,
-        "Aug" => 8,
-        "Sep" => 9,
-        "Oct" => 10,
-        "Nov" => 11,
-        "Dec" => 12,
+    month_of(name.as_bytes().try_into().ok()?)
+}
+
+/// The same of its three letters.
+#[inline]
+pub(crate) fn month_of(name: [u8; 3]) -> Option<i8> {
+    Some(match &name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
         _ => return None,
     })
 }
@@ -285,6 +323,15 @@ mod tests {
             prop_assert_eq!(zoned_time(&text), any_zoned_time(&text), "{}", text);
             for zone in [None, Some(&TimeZone::UTC), TimeZone::get("Europe/Berlin").ok().as_ref()] {
                 prop_assert_eq!(civil_time(&text, zone), any_civil_time(&text, zone), "{}", text);
+            }
+        }
+
+        #[test]
+        fn the_plain_number_of_seconds_is_the_sure_one(text in "[0-9]{0,20}(\\.[0-9]{0,8})?|.{0,8}") {
+            for unit in [Seconds, Milliseconds, Microseconds] {
+                if let Some(read) = plain_unix_time(&text, unit) {
+                    prop_assert_eq!(Some(read), any_unix_time(&text, unit));
+                }
             }
         }
 

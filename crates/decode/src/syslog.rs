@@ -16,6 +16,7 @@
 mod time;
 
 use crate::pairs;
+use memchr::memchr;
 use std::borrow::Cow;
 pub(crate) use time::Written;
 
@@ -111,8 +112,9 @@ impl<'a> Syslog<'a> {
         let (first, after) = word(text);
         let tag = first.strip_suffix(':').filter(|tag| !tag.is_empty());
         let Some(tag) = tag else { return Self::bare(text) };
-        let (app, pid) = match tag.strip_suffix(']').and_then(|tag| tag.split_once('[')) {
-            Some((app, pid)) => (app, Some(pid)),
+        let numbered = tag.strip_suffix(']').and_then(|tag| Some((tag, memchr(b'[', tag.as_bytes())?)));
+        let (app, pid) = match numbered {
+            Some((tag, bracket)) => (&tag[..bracket], Some(&tag[bracket + 1..])),
             None => (tag, None),
         };
         let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b'%');
@@ -132,7 +134,7 @@ fn priority(line: &str) -> Option<&str> {
 
 /// The first word, and what follows the blanks after it.
 fn word(text: &str) -> (&str, &str) {
-    let (word, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
+    let (word, rest) = text.split_at(memchr(b' ', text.as_bytes()).unwrap_or(text.len()));
     (word, rest.trim_ascii_start())
 }
 

@@ -23,8 +23,7 @@ pub(crate) struct Written {
 pub(super) fn iso(text: &str) -> Option<(Written, &str)> {
     let (date, clock) = text.split_at_checked(11)?;
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b' '] = date.as_bytes() else { return None };
-    let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
-    on(civil::Date::new(year, two(m1, m2)?, two(d1, d2)?).ok()?, clock)
+    on(civil::Date::new(year([y1, y2, y3, y4])?, two(m1, m2)?, two(d1, d2)?).ok()?, clock)
 }
 
 /// The time of day that `clock` begins with, on a date, and what follows it.
@@ -87,21 +86,13 @@ impl Written {
 
 /// The number of two digits.
 #[inline]
-fn two(tens: u8, ones: u8) -> Option<i8> {
+pub(crate) fn two(tens: u8, ones: u8) -> Option<i8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     (tens < 10 && ones < 10).then(|| i8::try_from(tens * 10 + ones).ok())?
 }
 
 /// A year in four digits.
 #[inline]
-pub(crate) fn year(text: &str) -> Option<i16> {
-    let &[a, b, c, d] = text.as_bytes() else { return None };
+pub(crate) fn year([a, b, c, d]: [u8; 4]) -> Option<i16> {
     Some(i16::from(two(a, b)?) * 100 + i16::from(two(c, d)?))
-}
-
-/// The day of a month in two digits.
-#[inline]
-pub(crate) fn day(text: &str) -> Option<i8> {
-    let &[tens, ones] = text.as_bytes() else { return None };
-    two(tens, ones)
 }

@@ -31,6 +31,7 @@
 //! <https://www.alibabacloud.com/help/en/slb/application-load-balancer/user-guide/access-logs>
 
 mod fields;
+mod names;
 
 use super::{
     Definition, FormatTraits,
@@ -41,10 +42,11 @@ use crate::{
     Decoder, Record, Unreadable,
     field::{self, UnixUnit, address, fault},
     interned::Interned,
-    json::{Members, scalar},
+    json::{Found, Members, scalar},
 };
 use fields::{check_types, misfit, names_client, tries};
 use memchr::memchr;
+use names::{Field, Fields, NAMES};
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use unmasq_model::{Endpoint, Layer, Outside, Ports, Request, Span, Try};
 
@@ -109,84 +111,6 @@ impl Product {
     }
 }
 
-/// What a record is made of, by their names.
-#[derive(Clone, Copy)]
-enum Field {
-    AppLbId,
-    SlbId,
-    VpcId,
-    VipAddr,
-    SlbVport,
-    ClientIp,
-    ClientPort,
-    UpstreamAddr,
-    UpstreamStatus,
-    Time,
-    ReceivedTime,
-    RequestTime,
-    HttpHost,
-    Host,
-    HttpUserAgent,
-    HttpXForwardedFor,
-    Status,
-    Scheme,
-    ServerProtocol,
-    RequestMethod,
-    RequestUri,
-    RequestLength,
-    BodyBytesSent,
-    ReadRequestTime,
-    WriteResponseTime,
-    UpstreamResponseTime,
-    TcpinfoRtt,
-    SslProtocol,
-    SslCipher,
-    NetworkType,
-}
-
-/// In the order of [`Field`].
-const NAMES: [&str; 30] = [
-    "app_lb_id",
-    "slbid",
-    "vpc_id",
-    "vip_addr",
-    "slb_vport",
-    "client_ip",
-    "client_port",
-    "upstream_addr",
-    "upstream_status",
-    "time",
-    "__time__",
-    "request_time",
-    "http_host",
-    "host",
-    "http_user_agent",
-    "http_x_forwarded_for",
-    "status",
-    "scheme",
-    "server_protocol",
-    "request_method",
-    "request_uri",
-    "request_length",
-    "body_bytes_sent",
-    "read_request_time",
-    "write_response_time",
-    "upstream_response_time",
-    "tcpinfo_rtt",
-    "ssl_protocol",
-    "ssl_cipher",
-    "network_type",
-];
-
-impl Field {
-    const fn name(self) -> &'static str {
-        NAMES[self as usize]
-    }
-}
-
-/// Finds a field's text; one that is there but says nothing is an empty text.
-type Fields<'f, 'a> = &'f dyn Fn(Field) -> Option<Cow<'a, str>>;
-
 /// Reads the log of one product.
 #[derive(Clone)]
 struct Balancer {
@@ -213,16 +137,16 @@ impl Decoder for Balancer {
         let Self { product, members, rows, texts } = self;
         decode_line(frame, out, |line| {
             if is_json(line) {
-                let found = members.read(line).ok_or(Unreadable::because("it is not one JSON object"))?;
-                let field = |field: Field| match found[field as usize]? {
-                    "null" | "\"\"" => Some(Cow::Borrowed("")),
-                    value => scalar(value),
-                };
-                return carried(&field, *product, texts).map(Some);
+                let mut found = [None; NAMES.len()];
+                if !members.read_into(line, &mut found) {
+                    return Err(Unreadable::because("it is not one JSON object"));
+                }
+                return carried_in(line, &found, *product, texts).map(Some);
             }
             let mut read = None;
             rows.read(line, |cells| {
-                read = Some(carried(&|field| cells[field as usize].map(Cow::Borrowed), *product, texts)?);
+                let may_be_escaped = memchr(b'\\', line.as_bytes()).is_some();
+                read = Some(carried(&Fields { texts: cells, may_be_escaped }, *product, texts)?);
                 Ok(())
             })?;
             Ok(read)
@@ -243,59 +167,82 @@ fn is_json(line: &str) -> bool {
     line.trim_start().starts_with('{')
 }
 
-/// One record out of its fields, however they were written down.
-fn carried<'a>(
-    fields: Fields<'_, 'a>,
+/// One record out of the members of a line as JSON writes them.
+fn carried_in(
+    line: &str,
+    found: &Found<'_, { NAMES.len() }>,
     product: Product,
     texts: &mut Interned,
 ) -> Result<Carried, Unreadable> {
-    let optional = |field: Field| -> Option<Cow<'a, str>> {
-        fields(field).filter(|text| !text.is_empty() && text != "-")
-    };
-    let required = |field: Field| {
-        optional(field).ok_or_else(|| fault(field.name(), "is missing: log and export every field"))
-    };
-    if optional(product.id()).is_none() && optional(product.other().id()).is_some() {
+    if memchr(b'\\', line.as_bytes()).is_some() {
+        let read = found.map(|value| any_scalar(value?));
+        let fields = Fields { texts: read.each_ref().map(Option::as_deref), may_be_escaped: true };
+        return carried(&fields, product, texts);
+    }
+    let mut fields = Fields { texts: [None; NAMES.len()], may_be_escaped: false };
+    for (field, value) in fields.texts.iter_mut().zip(found) {
+        *field = value.and_then(plain_scalar);
+    }
+    carried(&fields, product, texts)
+}
+
+/// What a value says; nothing is an empty text.
+fn any_scalar(value: &str) -> Option<Cow<'_, str>> {
+    match value {
+        "null" | "\"\"" => Some(Cow::Borrowed("")),
+        value => scalar(value),
+    }
+}
+
+/// The same of a value that has no escapes.
+#[inline]
+fn plain_scalar(value: &str) -> Option<&str> {
+    match value.as_bytes() {
+        [b'"', .., b'"'] => value.get(1..value.len() - 1),
+        [b'-' | b'0'..=b'9', ..] => Some(value),
+        b"null" => Some(""),
+        _ => None,
+    }
+}
+
+/// One record out of its fields.
+fn carried(fields: &Fields<'_>, product: Product, texts: &mut Interned) -> Result<Carried, Unreadable> {
+    if fields.optional(product.id()).is_none() && fields.optional(product.other().id()).is_some() {
         return Err(product.other().needed());
     }
-    let gateway = required(product.id())?;
-    if !gateway.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+    let gateway = fields.required(product.id())?;
+    if !gateway.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
         return Err(misfit(product.id(), "an id"));
     }
-    check_types(&optional)?;
+    check_types(fields)?;
 
-    let end = end(&optional)?;
-    let length = lasted(&required(Field::RequestTime)?, Duration::from_secs(1));
+    let end = end(fields)?;
+    let length = lasted(fields.required(Field::RequestTime)?, Duration::from_secs(1));
     let start = began(end, length.ok_or_else(|| misfit(Field::RequestTime, "a number of seconds"))?);
 
-    let written = |field: Field| {
-        fields(field).ok_or_else(|| fault(field.name(), "is missing: log and export every field"))
-    };
-    let statuses = fields(Field::UpstreamStatus);
-    let tries = tries(&written(Field::UpstreamAddr)?, statuses.as_deref())?;
+    let tries = tries(fields.written(Field::UpstreamAddr)?, fields.get(Field::UpstreamStatus))?;
     let mut request = Request::new(Layer::Request);
     request.status =
-        answered("status", &written(Field::Status)?).map_err(|_| misfit(Field::Status, "a status"))?;
+        answered("status", fields.written(Field::Status)?).map_err(|_| misfit(Field::Status, "a status"))?;
     request.host = host(fields, &tries, texts);
-    request.method =
-        optional(Field::RequestMethod).filter(|text| is_method(text)).map(|text| Arc::from(&*text));
-    request.path = fields(Field::RequestUri).filter(|text| is_as_sent(text)).map(|text| Arc::from(&*text));
-    request.agent = fields(Field::HttpUserAgent).and_then(|text| as_sent(&text, texts));
-    request.body_bytes = optional(Field::BodyBytesSent).and_then(|text| field::number(&text));
+    let method = fields.optional(Field::RequestMethod).filter(|text| is_method(text));
+    request.method = method.map(|text| texts.text(text));
+    request.path = fields.as_sent(Field::RequestUri).map(Arc::from);
+    request.agent = fields.as_sent(Field::HttpUserAgent).map(|text| texts.text(text));
+    request.body_bytes = fields.optional(Field::BodyBytesSent).and_then(field::number);
 
-    let port = |field: Field| optional(field).map(|text| crate::field::port(field.name(), &text)).transpose();
-    let client_ip = address("client_ip", &required(Field::ClientIp)?)?;
-    request.client_claimed = match fields(Field::HttpXForwardedFor) {
-        Some(header) => names_client(&header, client_ip),
+    let client_ip = address("client_ip", fields.required(Field::ClientIp)?)?;
+    request.client_claimed = match fields.get(Field::HttpXForwardedFor) {
+        Some(header) => names_client(header, client_ip),
         None => product == Product::Alb,
     };
     request.tries = tries;
-    let vip = optional(Field::VipAddr).map(|text| address("vip_addr", &text)).transpose()?;
+    let vip = fields.optional(Field::VipAddr).map(|text| address("vip_addr", text)).transpose()?;
     Ok(Carried {
-        gateway: Some(texts.text(&gateway).into()),
-        inside_realm: optional(Field::VpcId).map(|id| texts.text(&id).into()),
-        outside: Outside { ip: vip, ports: port(Field::SlbVport)?.map_or(Ports::Any, Ports::One) },
-        client: Some(Endpoint::new(client_ip, port(Field::ClientPort)?)),
+        gateway: Some(texts.text(gateway).into()),
+        inside_realm: fields.optional(Field::VpcId).map(|id| texts.text(id).into()),
+        outside: Outside { ip: vip, ports: fields.port(Field::SlbVport)?.map_or(Ports::Any, Ports::One) },
+        client: Some(Endpoint::new(client_ip, fields.port(Field::ClientPort)?)),
         request,
         start,
         end,
@@ -303,36 +250,27 @@ fn carried<'a>(
 }
 
 /// When the line was made, which is when the request was over.
-fn end(optional: Fields<'_, '_>) -> Result<Span, Unreadable> {
-    if let Some(text) = optional(Field::Time) {
-        return field::zoned_time(&text).ok_or_else(|| misfit(Field::Time, "a time with its zone"));
+fn end(fields: &Fields<'_>) -> Result<Span, Unreadable> {
+    if let Some(text) = fields.optional(Field::Time) {
+        return field::zoned_time(text).ok_or_else(|| misfit(Field::Time, "a time with its zone"));
     }
-    let received = optional(Field::ReceivedTime).and_then(|text| field::unix_time(&text, UnixUnit::Seconds));
+    let received = fields.optional(Field::ReceivedTime);
+    let received = received.and_then(|text| field::unix_time(text, UnixUnit::Seconds));
     let received = received.filter(|span| span.from().as_unix_us() > 0);
     let received = received.ok_or_else(|| fault(Field::Time.name(), "is missing, and so is `__time__`"))?;
     Ok(Span::between(received.from().minus(RECEIVED_LATE), received.to()))
 }
 
 /// The Host header; where only `host` is logged, that, unless it is what stands in for a missing header.
-fn host(fields: Fields<'_, '_>, tries: &[Try], texts: &mut Interned) -> Option<Arc<str>> {
-    if let Some(header) = fields(Field::HttpHost) {
-        return as_sent(&header, texts);
+fn host(fields: &Fields<'_>, tries: &[Try], texts: &mut Interned) -> Option<Arc<str>> {
+    let mut as_sent = |field| fields.as_sent(field).map(|text| texts.text(text));
+    if fields.get(Field::HttpHost).is_some() {
+        return as_sent(Field::HttpHost);
     }
-    let host = fields(Field::Host)?;
+    let host = fields.get(Field::Host)?;
     let stands_in =
-        |tried: &Try| tried.backend.is_some_and(|at| *host == at.to_string() || *host == at.ip.to_string());
-    if tries.iter().any(stands_in) { None } else { as_sent(&host, texts) }
-}
-
-/// A text as the client sent it. Whether `\x22` is an escape of the log's own is not documented: what may
-/// have been escaped is better unknown than wrong.
-fn is_as_sent(text: &str) -> bool {
-    let may_be_escaped = || memchr(b'\\', text.as_bytes()).is_some() && text.contains("\\x");
-    !text.is_empty() && text != "-" && !may_be_escaped()
-}
-
-fn as_sent(text: &str, texts: &mut Interned) -> Option<Arc<str>> {
-    is_as_sent(text).then(|| texts.text(text))
+        |tried: &Try| tried.backend.is_some_and(|at| host == at.to_string() || host == at.ip.to_string());
+    if tries.iter().any(stands_in) { None } else { as_sent(Field::Host) }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{
     Decoder, Record, Unreadable, access,
-    field::{fault, number},
+    field::{fault, number, plain},
     json::{is_blank, text_of},
 };
 use std::{
@@ -36,6 +36,7 @@ pub(super) const ANYWHERE: Outside = Outside { ip: None, ports: Ports::Any };
 
 impl Carried {
     /// The record, with what the line says of its place.
+    #[inline]
     fn record(self) -> Record {
         let Self { gateway, inside_realm, outside, client, request, start, end } = self;
         Record { gateway, inside_realm, ..access::carried(outside, client, request, start, end) }
@@ -84,6 +85,11 @@ pub(super) fn decode_line(
 
 /// `192.0.2.1:80` or `[2001:db8::1]:80`, if it is one and names a machine.
 pub(super) fn socket(text: &str) -> Option<Endpoint> {
+    access::plain_endpoint(text).or_else(|| any_socket(text))
+}
+
+/// The same, however it is written.
+fn any_socket(text: &str) -> Option<Endpoint> {
     let (ip, port) = text.rsplit_once(':')?;
     let ip: IpAddr = match ip.strip_prefix('[') {
         Some(ip) => ip.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?.into(),
@@ -99,7 +105,7 @@ pub(super) fn endpoint(name: &str, text: &str) -> Result<Endpoint, Unreadable> {
 
 /// The status of an answer; `None` for `-` and 0, which stand for none.
 pub(super) fn status(name: &str, text: &str) -> Result<Option<u16>, Unreadable> {
-    match number::<u16>(text) {
+    match plain::port(text.as_bytes()).or_else(|| number(text)) {
         Some(0) => Ok(None),
         Some(status @ 100..=999) => Ok(Some(status)),
         _ if text == "-" => Ok(None),
@@ -120,8 +126,11 @@ pub(super) fn some_text(text: &str) -> Option<Arc<str>> {
 
 /// Whether it can be an HTTP method (RFC 9110's token); `-` is how logs write that there was none.
 pub(super) fn is_method(text: &str) -> bool {
-    !matches!(text, "" | "-")
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    !matches!(text, "" | "-") && text.bytes().all(|b| b.is_ascii_uppercase() || is_token(b))
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// `GET /path HTTP/1.1` in its three parts. A client may have sent blanks within the path.
@@ -135,18 +144,19 @@ pub(super) fn request_line(text: &str) -> Option<(&str, &str, &str)> {
 ///
 /// A difference of two times that were cut off may be almost one step off to either side.
 pub(super) fn lasted(text: &str, unit: Duration) -> Option<(Duration, Duration)> {
-    let (whole, fraction) = match text.split_once('.') {
-        Some((_, "")) => return None,
-        Some((whole, fraction)) => (whole, fraction),
+    let (whole, fraction) = match text.bytes().position(|byte| byte == b'.') {
+        Some(dot) if dot + 1 == text.len() => return None,
+        Some(dot) => (&text[..dot], &text[dot + 1..]),
         None => (text, ""),
     };
     if whole.is_empty() || fraction.len() > 9 {
         return None;
     }
+    let number = |text: &str| plain::number(text.as_bytes()).or_else(|| number::<u64>(text));
     let unit = u64::try_from(unit.as_nanos()).ok()?;
-    let step = unit / 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let parts: u64 = if fraction.is_empty() { 0 } else { number(fraction)? };
-    let told = number::<u64>(whole)?.checked_mul(unit)?.checked_add(parts * step)?;
+    let step = unit / 10_u64.pow(u32::try_from(fraction.len()).ok()?);
+    let parts = if fraction.is_empty() { 0 } else { number(fraction)? };
+    let told = number(whole)?.checked_mul(unit)?.checked_add(parts * step)?;
     let told = Some(Duration::from_nanos(told)).filter(|told| *told <= BELIEVABLE)?;
     let step = Duration::from_nanos(step);
     Some((told.saturating_sub(step), told + step))

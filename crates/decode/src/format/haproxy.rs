@@ -31,11 +31,13 @@ use super::{Definition, FormatTraits};
 use crate::{
     BadLayout, Decoder, Fact, Hints, Names, Record, Unreadable, access, field,
     field::{fault, required},
+    interned::Interned,
     json::{is_blank, text_of},
-    layout::{Division, Layout},
+    layout::{Division, Layout, Layouts},
     syslog::{Syslog, Written},
 };
 use layout::Item;
+use server::Answer;
 use std::{borrow::Cow, sync::Arc};
 use times::Edges;
 use unmasq_model::{Endpoint, Layer, Request, Span};
@@ -61,15 +63,18 @@ const FAILED: &str = r"%ci:%cp [%t] %f/%[accept_name]: %[fc_err_str]";
 /// Reads lines of several layouts.
 #[derive(Clone)]
 struct Haproxy {
+    layouts: Layouts<Item>,
+    /// What is known of each of the layouts.
     lines: Vec<Line>,
     hints: Hints,
     division: Division,
+    /// Names, methods and agents, which come again and again.
+    texts: Interned,
 }
 
-/// One way in which lines are written.
+/// What is known of lines of one layout.
 #[derive(Clone)]
 struct Line {
-    layout: Layout<Item>,
     /// Only for lines of this frontend.
     frontend: Option<Arc<str>>,
     kind: Kind,
@@ -108,7 +113,10 @@ impl Haproxy {
         {
             lines.push(Line::new(layout::compile(text)?, None, kind));
         }
-        Ok(Self { lines, hints: hints.clone(), division: Division::default() })
+        let (layouts, lines): (Vec<_>, _) = lines.into_iter().unzip();
+        let layouts = Layouts::new(layouts);
+        let (hints, division, texts) = (hints.clone(), Division::default(), Interned::default());
+        Ok(Self { layouts, lines, hints, division, texts })
     }
 
     /// The record of one message; `None` if no layout has written it.
@@ -117,13 +125,15 @@ impl Haproxy {
         message: &str,
         written: Option<Written<'_>>,
     ) -> Option<Result<Option<Record>, Unreadable>> {
-        let Self { lines, hints, division } = self;
-        lines.iter().find_map(|line| {
-            let values = Values(line.layout.read(message, division)?);
-            let frontend = values.text(Item::Frontend);
+        let Self { layouts, lines, hints, division, texts } = self;
+        layouts.find_map(message, division, |at, cells| {
+            let (line, values) = (&lines[at], Values(cells));
+            // Only listeners make a difference between frontends.
+            let has_listeners = !hints.names.listeners.is_empty();
+            let frontend = if has_listeners { values.text(Item::Frontend) } else { None };
             let frontend = frontend.as_deref().map(|name| name.trim_end_matches('~'));
             let is_other = line.frontend.as_deref().zip(frontend).is_some_and(|(own, name)| own != name);
-            (!is_other).then(|| line.record(&values, frontend, written, hints))
+            (!is_other).then(|| line.record(&values, frontend, written, hints, texts))
         })
     }
 }
@@ -134,12 +144,15 @@ impl Decoder for Haproxy {
             return Ok(());
         }
         let text = text_of(frame);
-        let syslog = Syslog::innermost(&text);
         // A format string may begin with what looks like a header.
-        let mut read = self.read(&text, None).or_else(|| self.read(syslog.message, syslog.time));
-        if read.is_none() && text.len() >= CUT_FROM {
-            // A long line is cut, and with it the quote that ends the request.
-            read = self.read(&format!("{}\"", syslog.message), syslog.time);
+        let mut read = self.read(&text, None);
+        if read.is_none() {
+            let syslog = Syslog::innermost(&text);
+            read = self.read(syslog.message, syslog.time);
+            if read.is_none() && text.len() >= CUT_FROM {
+                // A long line is cut, and with it the quote that ends the request.
+                read = self.read(&format!("{}\"", syslog.message), syslog.time);
+            }
         }
         out.extend(read.ok_or(Unreadable::because("it is not written by any of the log formats"))??);
         Ok(())
@@ -155,7 +168,7 @@ const CUT_FROM: usize = 1_000;
 
 impl Line {
     /// A format string or the name of one; `None` for a word that is neither.
-    fn of(text: &str, frontend: Option<&Arc<str>>) -> Result<Option<Self>, BadLayout> {
+    fn of(text: &str, frontend: Option<&Arc<str>>) -> Result<Option<(Layout<Item>, Self)>, BadLayout> {
         let name = text.strip_prefix("haproxy-").unwrap_or(text);
         let (text, kind) = match name {
             _ if text.contains('%') => (text, Kind::Custom),
@@ -168,9 +181,9 @@ impl Line {
         Ok(Some(Self::new(layout::compile(text)?, frontend.cloned(), kind)))
     }
 
-    fn new(layout: Layout<Item>, frontend: Option<Arc<str>>, kind: Kind) -> Self {
+    fn new(layout: Layout<Item>, frontend: Option<Arc<str>>, kind: Kind) -> (Layout<Item>, Self) {
         let layer = layer(&layout);
-        Self { layout, frontend, kind, layer }
+        (layout, Self { frontend, kind, layer })
     }
 
     /// The record of a line; none if no client came over the network.
@@ -180,6 +193,7 @@ impl Line {
         frontend: Option<&str>,
         written: Option<Written<'_>>,
         hints: &Hints,
+        texts: &mut Interned,
     ) -> Result<Option<Record>, Unreadable> {
         let Some(client) = client(values)? else { return Ok(None) };
         let layer = self.layer;
@@ -193,19 +207,23 @@ impl Line {
         };
         let outside = server::endpoint(values, [Item::FrontendIp, Item::FrontendPort])?;
         let port = outside.and_then(|outside| outside.port).or_else(|| port(&hints.names, frontend?));
-        let (host, method, path) = asked(values);
+        let answer = Answer::of(values);
+        let tries = if failed { Vec::new() } else { server::tries(values, &answer, &hints.names, texts)? };
+        let asked_line = values.text(Item::Request);
+        let Asked { host, method, path } = asked(values, asked_line.as_deref());
+        let mut known = |text: Cow<'_, str>| texts.text(&text);
         let request = Request {
             layer,
             client_claimed: false,
-            host: host.map(Into::into),
-            method: method.map(Into::into),
+            host: host.map(&mut known),
+            method: method.map(&mut known),
             path: path.map(Into::into),
-            agent: self.agent(values).map(Into::into),
-            status: status(values),
+            agent: self.agent(values).map(&mut known),
+            status: answer.status.filter(|_| !answer.is_unheard()),
             body_bytes: None,
             position: None,
             connection: None,
-            tries: if failed { Vec::new() } else { server::tries(values, &hints.names)? },
+            tries,
         };
         let outside = access::outside(outside.map(|outside| outside.ip), port);
         let mut record = access::carried(outside, Some(client), request, start, end);
@@ -267,30 +285,33 @@ fn client(values: &Values<'_>) -> Result<Option<Endpoint>, Unreadable> {
     Ok(Some(Endpoint::new(field::address("%ci", &ip)?, port)))
 }
 
-/// Host, method and path, as far as a line has them whole.
-fn asked<'a>(values: &Values<'a>) -> (Option<Cow<'a, str>>, Option<String>, Option<String>) {
-    let host = values.text(Item::Host);
-    let text = |item| values.text(item).map(Cow::into_owned);
-    let Some(line) = values.text(Item::Request) else {
-        let path = text(Item::Path).filter(|_| values.has(Item::Query));
-        let with_query = path.map(|path| path + &text(Item::Query).unwrap_or_default());
-        return (host, text(Item::Method), text(Item::Uri).or(with_query));
-    };
-    let Some((method, target)) = access::request_line(&line) else { return (host, None, None) };
-    // HTTP/2 and later have no request line: HAProxy writes one with the authority in it.
-    let is_composed = !line.ends_with("HTTP/1.1") && !line.ends_with("HTTP/1.0");
-    let parts = target
-        .split_once("://")
-        .filter(|_| is_composed)
-        .map(|(_, rest)| rest.split_at(rest.find('/').unwrap_or(rest.len())));
-    let (authority, path) = parts.map_or((None, target), |(authority, path)| (Some(authority), path));
-    let host = host.or_else(|| authority.map(|authority| Cow::Owned(authority.to_owned())));
-    (host, Some(method.to_owned()), Some(path.to_owned()))
+/// What was asked for, as far as a line has it whole.
+struct Asked<'a> {
+    host: Option<Cow<'a, str>>,
+    method: Option<Cow<'a, str>>,
+    path: Option<Cow<'a, str>>,
 }
 
-/// What the client got: nothing, if it left before there was an answer.
-fn status(values: &Values<'_>) -> Option<u16> {
-    let state = values.text(Item::State).unwrap_or_default();
-    let left = matches!(state.as_bytes(), [b'C', phase, ..] if !matches!(phase, b'D' | b'L' | b'-'));
-    values.text(Item::Status).as_deref().and_then(access::status).filter(|_| !left)
+/// What a line asks for; `line` is the request line in it.
+fn asked<'a>(values: &Values<'a>, line: Option<&'a str>) -> Asked<'a> {
+    let host = values.text(Item::Host);
+    let Some(line) = line else {
+        let path = values.text(Item::Path).filter(|_| values.has(Item::Query));
+        let query = || values.text(Item::Query).unwrap_or_default();
+        let path = values.text(Item::Uri).or_else(|| path.map(|path| path + query()));
+        return Asked { host, method: values.text(Item::Method), path };
+    };
+    let Some((method, target)) = access::request_line(line) else {
+        return Asked { host, method: None, path: None };
+    };
+    // HTTP/2 and later have no request line: HAProxy writes one with the authority in it.
+    let is_composed = !line.ends_with("HTTP/1.1") && !line.ends_with("HTTP/1.0");
+    let parts = if is_composed { target.split_once("://") } else { None };
+    let parts = parts.map(|(_, rest)| rest.split_at(rest.find('/').unwrap_or(rest.len())));
+    let (authority, path) = parts.map_or((None, target), |(authority, path)| (Some(authority), path));
+    let host = host.or(authority.map(Cow::Borrowed));
+    Asked { host, method: Some(Cow::Borrowed(method)), path: Some(Cow::Borrowed(path)) }
 }
+
+#[cfg(test)]
+mod tests;

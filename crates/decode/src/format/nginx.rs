@@ -31,12 +31,14 @@ use super::{Definition, FormatTraits, wrapped::unwrapped};
 use crate::{
     BadLayout, Decoder, Hints, Record, Unreadable,
     access::{self, ASSUMED_LONGEST, ROUND},
-    field::{self, UnixUnit, fault, required},
+    field::{self, UnixUnit, fault, plain, required},
+    interned::Interned,
     json::{Object, is_blank, text_of},
-    layout::{Division, Layout},
+    layout::{Division, Layouts},
     syslog::Syslog,
 };
 use layout::{Escape, Var};
+use memchr::memchr;
 use std::{borrow::Cow, net::IpAddr};
 use unmasq_model::{Endpoint, Layer, Request, Span};
 use values::{Members, Values};
@@ -77,22 +79,31 @@ const UPSTREAMINFO: &str = r#"$remote_addr - $remote_user [$time_local] "$reques
 /// Reads lines of text.
 #[derive(Clone)]
 struct TextDecoder {
-    layouts: Vec<(Escape, Layout<Var>)>,
+    layouts: Layouts<Var>,
+    /// How each layout escapes its values.
+    escapes: Vec<Escape>,
     division: Division,
+    texts: Interned,
 }
 
 impl TextDecoder {
     fn new(hints: &Hints, defaults: &[&str]) -> Result<Self, BadLayout> {
         let given = hints.layout.as_deref();
         let texts = given.as_ref().map_or(defaults, std::slice::from_ref);
-        let layouts = texts.iter().map(|text| layout::compile(text)).collect::<Result<_, _>>()?;
-        Ok(Self { layouts, division: Division::default() })
+        let compiled = texts.iter().map(|text| layout::compile(text)).collect::<Result<Vec<_>, _>>()?;
+        let (escapes, layouts): (_, Vec<_>) = compiled.into_iter().unzip();
+        let (layouts, division) = (Layouts::new(layouts), Division::default());
+        Ok(Self { layouts, escapes, division, texts: Interned::default() })
     }
 
-    /// Divides a line by the first layout that can have written it, and says which that is.
-    fn divide(&mut self, line: &str) -> Option<usize> {
-        let Self { layouts, division } = self;
-        layouts.iter().position(|(_, layout)| layout.divides(line, division))
+    /// What a line says by the first layout that can have written it.
+    fn read(&mut self, line: &str) -> Option<Result<Option<Record>, Unreadable>> {
+        let Self { layouts, escapes, division, texts } = self;
+        let may_escape = memchr(b'\\', line.as_bytes()).is_some();
+        layouts.find_map(line, division, |at, cells| {
+            let escape = if may_escape { escapes[at] } else { Escape::None };
+            Some(record(&Values::Text(escape, &cells), texts))
+        })
     }
 }
 
@@ -102,22 +113,12 @@ impl Decoder for TextDecoder {
             return Ok(());
         }
         let text = text_of(frame);
-        let bare;
-        let mut line = &*text;
-        let mut written = self.divide(line);
-        if written.is_none() {
-            bare = unwrapped(&text)?;
-            line = &bare;
-            written = self.divide(line);
+        let mut read = self.read(&text);
+        if read.is_none() {
+            let bare = unwrapped(&text)?;
+            read = self.read(&bare).or_else(|| self.read(Syslog::innermost(&bare).message));
         }
-        if written.is_none() {
-            line = Syslog::innermost(line).message;
-            written = self.divide(line);
-        }
-        let written = written.ok_or(Unreadable::because("it is not written by the `log_format`"))?;
-        let (escape, layout) = &self.layouts[written];
-        let cells = layout.cells(line, &self.division);
-        out.extend(record(&Values::Text(*escape, &cells))?);
+        out.extend(read.ok_or(Unreadable::because("it is not written by the `log_format`"))??);
         Ok(())
     }
 
@@ -130,13 +131,14 @@ impl Decoder for TextDecoder {
 #[derive(Clone)]
 struct JsonDecoder {
     members: Members,
+    texts: Interned,
 }
 
 impl JsonDecoder {
     fn new(hints: &Hints) -> Result<Self, BadLayout> {
         let members = Members(hints.layout.as_deref().map(layout::members).transpose()?);
         layout::needed(|var| members.of(var).is_some())?;
-        Ok(Self { members })
+        Ok(Self { members, texts: Interned::default() })
     }
 }
 
@@ -149,7 +151,7 @@ impl Decoder for JsonDecoder {
         let bare = unwrapped(&text)?;
         let object = Object::parse(&bare).or_else(|| Object::parse(Syslog::innermost(&bare).message));
         let object = object.ok_or(Unreadable::because("it is not one JSON object"))?;
-        out.extend(record(&Values::Json(&object, &self.members))?);
+        out.extend(record(&Values::Json(&object, &self.members), &mut self.texts)?);
         Ok(())
     }
 
@@ -159,7 +161,7 @@ impl Decoder for JsonDecoder {
 }
 
 /// One record out of its values; none if no client came over the network.
-fn record(values: &Values<'_>) -> Result<Option<Record>, Unreadable> {
+fn record(values: &Values<'_>, texts: &mut Interned) -> Result<Option<Record>, Unreadable> {
     let (start, end) = times(values)?;
     let Some((client, client_claimed)) = client(values)? else { return Ok(None) };
     let server_port = values.get(Var::ServerPort)?;
@@ -170,17 +172,21 @@ fn record(values: &Values<'_>) -> Result<Option<Record>, Unreadable> {
     // 499: the client left. 444: told to say nothing.
     let left = status.as_deref() == Some("499");
     let status = status.as_deref().and_then(access::status).filter(|status| ![444, 499].contains(status));
-    let number = |var| values.text(var).and_then(|text| field::number::<u64>(&text));
-    let text = |var| values.text(var);
-    let line = text(Var::Request);
+    let number = |var| {
+        let text = values.text(var)?;
+        plain::number(text.as_bytes()).or_else(|| field::number(&text))
+    };
+    let line = values.text(Var::Request);
     let (method, target) = line.as_deref().and_then(access::request_line).unzip();
+    // What comes again and again.
+    let mut known = |text: Cow<'_, str>| texts.text(&text);
     let request = Request {
         layer: Layer::Request,
         client_claimed,
-        host: text(Var::HttpHost).map(Into::into),
-        method: method.map(Cow::Borrowed).or_else(|| text(Var::Method)).map(Into::into),
-        path: target.map(Cow::Borrowed).or_else(|| text(Var::Uri)).map(Into::into),
-        agent: text(Var::UserAgent).map(Into::into),
+        host: values.text(Var::HttpHost).map(&mut known),
+        method: method.map(Cow::Borrowed).or_else(|| values.text(Var::Method)).map(&mut known),
+        path: target.map(Cow::Borrowed).or_else(|| values.text(Var::Uri)).map(Into::into),
+        agent: values.text(Var::UserAgent).map(&mut known),
         status,
         body_bytes: number(Var::BodyBytes),
         position: number(Var::ConnectionRequests).and_then(|count| count.checked_sub(1)),
@@ -240,3 +246,6 @@ fn times(values: &Values<'_>) -> Result<(Span, Span), Unreadable> {
     };
     Ok((start.widened(ROUND), Span::between(end.from(), end.to().plus(ROUND))))
 }
+
+#[cfg(test)]
+mod tests;

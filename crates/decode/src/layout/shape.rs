@@ -1,6 +1,6 @@
 //! What a field of each kind looks like.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 /// Which bytes a field may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,18 +29,14 @@ impl Shape {
     /// How far a field that starts at `start` could reach.
     pub(super) fn run(self, line: &str, start: usize) -> usize {
         let rest = &line.as_bytes()[start..];
-        let while_one = |fits: &[bool; 256]| {
-            let end = rest.iter().position(|&byte| !fits[usize::from(byte)]);
-            start + end.unwrap_or(rest.len())
-        };
         match self {
-            Self::Number => while_one(&NUMBER),
+            Self::Number => start + NUMBER.run(rest),
             Self::Padded => {
                 let value = start + blanks(rest);
                 memchr(b' ', &line.as_bytes()[value..]).map_or(line.len(), |length| value + length)
             }
-            Self::Word => while_one(&WORD),
-            Self::Clock => while_one(&CLOCK),
+            Self::Word => start + WORD.run(rest),
+            Self::Clock => start + CLOCK.run(rest),
             Self::List => start + list(rest),
             Self::Unquoted => memchr(b'"', rest).map_or(line.len(), |length| start + length),
             Self::Escaped => start + escaped(rest),
@@ -51,11 +47,22 @@ impl Shape {
     /// Whether a field may hold this byte somewhere; `true` where that is not told at a glance.
     pub(super) fn may_hold(self, byte: u8) -> bool {
         match self {
-            Self::Number => NUMBER[usize::from(byte)],
-            Self::Word => WORD[usize::from(byte)],
-            Self::Clock => CLOCK[usize::from(byte)],
+            Self::Number => NUMBER.hold(byte),
+            Self::Word => WORD.hold(byte),
+            Self::Clock => CLOCK.hold(byte),
             Self::Unquoted => byte != b'"',
-            Self::Padded | Self::List | Self::Escaped | Self::Free | Self::Captures => true,
+            Self::List => !matches!(byte, b'"' | b'|' | b';'),
+            Self::Padded | Self::Escaped | Self::Free | Self::Captures => true,
+        }
+    }
+
+    /// The bytes that a field may have, if it may have them in any order.
+    pub(super) fn bytes(self) -> Option<&'static Bytes> {
+        match self {
+            Self::Number => Some(&NUMBER),
+            Self::Word => Some(&WORD),
+            Self::Clock => Some(&CLOCK),
+            _ => None,
         }
     }
 
@@ -76,32 +83,55 @@ impl Shape {
     }
 }
 
-/// The bytes that a field of one kind may have: digits, letters if it has those too, and some others.
-const fn table(letters: bool, others: &[u8]) -> [bool; 256] {
-    let mut fits = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        fits[byte as usize] = byte.is_ascii_digit() || (letters && byte.is_ascii_alphabetic());
-        byte += 1;
+/// The bytes that a field of one kind may have.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Bytes([bool; 256]);
+
+impl Bytes {
+    /// Digits, letters if it has those too, and some others.
+    const fn new(letters: bool, others: &[u8]) -> Self {
+        let mut fits = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            fits[byte as usize] = byte.is_ascii_digit() || (letters && byte.is_ascii_alphabetic());
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            fits[others[at] as usize] = true;
+            at += 1;
+        }
+        Self(fits)
     }
-    let mut at = 0;
-    while at < others.len() {
-        fits[others[at] as usize] = true;
-        at += 1;
+
+    fn hold(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
     }
-    fits
+
+    /// Where one of them stands among those at the front of a text.
+    #[inline]
+    pub(super) fn find<'a>(&'a self, text: &'a [u8], byte: u8) -> impl Iterator<Item = usize> + 'a {
+        let run = text.iter().take_while(|&&byte| self.hold(byte));
+        run.enumerate().filter(move |(_, other)| **other == byte).map(|(at, _)| at)
+    }
+
+    /// How many of them stand at the front of a text.
+    #[inline]
+    pub(super) fn run(&self, text: &[u8]) -> usize {
+        text.iter().position(|&byte| !self.hold(byte)).unwrap_or(text.len())
+    }
 }
 
-const NUMBER: [bool; 256] = table(false, b"+-.");
-const WORD: [bool; 256] = table(true, b".:-_%~[]/<>");
-const CLOCK: [bool; 256] = table(true, b"/:.,+- ");
+static NUMBER: Bytes = Bytes::new(false, b"+-.");
+static WORD: Bytes = Bytes::new(true, b".:-_%~[]/<>");
+static CLOCK: Bytes = Bytes::new(true, b"/:.,+- ");
 
 fn blanks(rest: &[u8]) -> usize {
     rest.iter().take_while(|&&byte| byte == b' ').count()
 }
 
 /// How long a list is: to the first blank that parts no two of its words.
-fn list(rest: &[u8]) -> usize {
+pub(super) fn list(rest: &[u8]) -> usize {
     let mut at = 0;
     while let Some(&byte) = rest.get(at) {
         match byte {
@@ -148,7 +178,13 @@ pub(super) fn occurrences<'a>(
     let within = line.as_bytes().get(start..end).unwrap_or_default();
     // A layout's literals are not empty.
     let first = text.as_bytes().first().copied().unwrap_or_default();
-    memchr_iter(first, within)
-        .filter(|&at| within[at..].starts_with(text.as_bytes()))
-        .map(move |at| start + at)
+    let mut from = 0;
+    // They are near: to set out for each with the library takes longer than to look at what is between.
+    std::iter::from_fn(move || {
+        let found = from + within.get(from..)?.iter().position(|&byte| byte == first)?;
+        from = found + 1;
+        Some(found)
+    })
+    .filter(|&at| within[at..].starts_with(text.as_bytes()))
+    .map(move |at| start + at)
 }

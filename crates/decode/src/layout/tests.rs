@@ -1,5 +1,5 @@
 use super::*;
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 impl Name for u8 {
     fn number(self) -> usize {
@@ -90,14 +90,41 @@ fn a_hostile_line_is_given_up_soon() {
         parts.extend([field(1, Shape::Free), text("a")]);
     }
     let layout = Layout::new(parts).unwrap();
-    assert!(!layout.divides(&"a".repeat(LINE), &mut Division::default()));
-    assert!(!layout.divides(&"a".repeat(LINE + 1), &mut Division::default()));
-    assert!(layout.divides(&"a".repeat(200), &mut Division::default()));
+    let is_read = |line: &str| layout.read(line, &mut Division::default()).is_some();
+    assert!(!is_read(&"a".repeat(LINE)));
+    assert!(!is_read(&"a".repeat(LINE + 1)));
+    assert!(is_read(&"a".repeat(200)));
     let endless = (0..2 * PARTS).map(|_| field(1, Shape::Word));
     assert!(Layout::new(endless).is_err());
 }
 
+const SHAPES: [Shape; 9] = [
+    Shape::Number,
+    Shape::Padded,
+    Shape::Word,
+    Shape::Clock,
+    Shape::List,
+    Shape::Unquoted,
+    Shape::Escaped,
+    Shape::Free,
+    Shape::Captures,
+];
+
+/// Fields and literals in any order; the fields are called after their places, those that are asked for.
+fn parts(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Part<u8>>> {
+    let literal = proptest::sample::select(&["", " ", " ", ":", "/", "\"", " \"", "\" ", " a", "}"][..]);
+    let shape = proptest::sample::select(&SHAPES[..]);
+    vec((shape, any::<bool>(), literal), count).prop_map(|fields| {
+        let fields = (0_u8..).zip(fields).flat_map(|(name, (shape, is_asked, literal))| {
+            [Part::Field(is_asked.then_some(name), shape), text(literal)]
+        });
+        fields.collect()
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
     #[test]
     fn what_was_written_is_read_again(ip in "[0-9a-f:.]{1,20}", port in 0..65536_u32, agent in "[^\"]{0,30}", last in "[^\"]{0,9}") {
         let parts = [
@@ -109,11 +136,47 @@ proptest! {
     }
 
     #[test]
-    fn no_line_is_a_panic(line in ".{0,60}", shapes in proptest::collection::vec(0..9_usize, 1..8)) {
-        const SHAPES: [Shape; 9] = [
-            Shape::Number, Shape::Padded, Shape::Word, Shape::Clock, Shape::List, Shape::Unquoted, Shape::Escaped,
-            Shape::Free, Shape::Captures,
-        ];
+    fn the_quick_way_is_the_plain_one(
+        parts in parts(1..9),
+        values in vec("[a1]{0,3}|[a1/:]{0,3}|[a1 :/\"{}.,é-]{0,4}", 9),
+        damage in proptest::option::of((0..40_usize, "[a1 :/\"{}.,-]?")),
+    ) {
+        let Ok(layout) = Layout::new(parts.clone()) else { return Ok(()) };
+        let mut values = values.iter();
+        let written = parts.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Field(..) => values.next().map_or("", String::as_str),
+        });
+        let mut line: String = written.collect();
+        if let Some((at, other)) = damage && line.is_char_boundary(at) && line.is_char_boundary(at + 1) {
+            line.replace_range(at..(at + 1).min(line.len()), &other);
+        }
+        let mut division = Division::default();
+        let read = layout.read(&line, &mut division).map(|cells| slowly::values(&cells));
+        prop_assert_eq!(read, slowly::read(&layout, &line), "{}", line);
+    }
+
+    #[test]
+    fn layouts_in_turn_are_as_each_by_itself(
+        layouts in vec(parts(1..5), 1..5),
+        lines in vec("[a1]{0,3}[ :/][a1]{0,3}([ :/\"][a1]{0,3}){0,3}", 1..4),
+        wanted in vec(any::<bool>(), 5),
+    ) {
+        let layouts: Vec<_> = layouts.into_iter().filter_map(|parts| Layout::new(parts).ok()).collect();
+        let together = Layouts::new(layouts.clone());
+        let mut division = Division::default();
+        for line in &lines {
+            let read = together.find_map(line, &mut division, |at, cells| wanted[at].then(|| (at, slowly::values(&cells))));
+            let each = layouts.iter().enumerate().find_map(|(at, layout)| {
+                let cells = slowly::read(layout, line).filter(|_| wanted[at])?;
+                Some((at, cells))
+            });
+            prop_assert_eq!(read, each, "{}", line);
+        }
+    }
+
+    #[test]
+    fn no_line_is_a_panic(line in ".{0,60}", shapes in vec(0..9_usize, 1..8)) {
         for between in ["", " ", ":"] {
             let parts = shapes.iter().flat_map(|&at| [field(1, SHAPES[at]), text(between)]);
             if let Some(cells) = Layout::new(parts).unwrap().read(&line, &mut Division::default()) {

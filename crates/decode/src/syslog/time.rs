@@ -40,16 +40,19 @@ impl<'a> Written<'a> {
     /// A whole text that is an ISO 8601 date and time.
     pub(super) fn iso(text: &'a str) -> Option<Self> {
         let date = text.as_bytes();
-        let dated = date.len() > 18 && date[..4].iter().all(u8::is_ascii_digit) && date[4] == b'-';
+        let dated = date.len() > 18 && is_dated(date);
         (dated && matches!(date[10], b'T' | b't' | b' ')).then_some(Self::Iso { text, zone: None })
     }
 
     fn take_iso(text: &'a str) -> Option<(Self, &'a str)> {
         // `Sun 2026-03-01 10:00:00 CET` is journald's `short-full`.
-        let text = match text.split_once(' ') {
-            Some((day, rest)) if day.len() == 3 && rest.starts_with("20") => rest,
+        let text = match text.split_at_checked(3) {
+            Some((day, rest)) if rest.starts_with(" 20") && !day.contains(' ') => &rest[1..],
             _ => text,
         };
+        if !is_dated(text.as_bytes()) {
+            return None;
+        }
         // The blank that may stand between date and time does not end it.
         let from = 11;
         let (_, rest) = text.split_at_checked(from)?;
@@ -61,8 +64,9 @@ impl<'a> Written<'a> {
 
     fn take_bsd(text: &'a str) -> Option<(Self, &'a str)> {
         // IOS marks a clock that is not set, or not in step.
-        let (month, rest) = super::word(text.trim_start_matches(['*', '.']));
-        let month = field::month(month)?;
+        let (month, rest) = text.trim_start_matches(['*', '.']).split_at_checked(3)?;
+        let month = field::month(month).filter(|_| rest.is_empty() || rest.starts_with(' '))?;
+        let rest = rest.trim_ascii_start();
         let (day, rest) = super::word(rest);
         let day = field::number::<u8>(day).filter(|day| (1..=31).contains(day))?;
         let (before, rest) = year_word(rest);
@@ -149,14 +153,22 @@ fn is_called(zone: &TimeZone, word: &str, then: Span) -> bool {
     })
 }
 
+/// Whether it begins with a year and a dash.
+fn is_dated(text: &[u8]) -> bool {
+    matches!(text, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
+}
+
 /// How much of `text` is a clock: up to a blank or bar, without a colon before that.
 fn clock_length(text: &str) -> usize {
-    let clock = &text[..text.find([' ', '|']).unwrap_or(text.len())];
-    clock.trim_end_matches(':').len()
+    let clock = text.bytes().position(|byte| matches!(byte, b' ' | b'|')).unwrap_or(text.len());
+    text[..clock].trim_end_matches(':').len()
 }
 
 /// A year at the front of `text`, and what follows it.
 fn year_word(text: &str) -> (Option<i16>, &str) {
+    if !text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return (None, text);
+    }
     let (first, rest) = super::word(text);
     let year = Some(first).filter(|word| word.len() == 4).and_then(field::number::<i16>);
     match year.filter(|year| *year >= 1970) {
@@ -168,6 +180,9 @@ fn year_word(text: &str) -> (Option<i16>, &str) {
 /// A zone's word at the front of `text`, and what follows it without blanks.
 fn zone_word(text: &str) -> (Option<&str>, &str) {
     let text = text.trim_ascii_start();
+    if !text.as_bytes().first().is_some_and(u8::is_ascii_uppercase) {
+        return (None, text);
+    }
     let end = text.find([' ', ':', '|']).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     if ZONES.contains(&word) { (Some(word), rest.trim_ascii_start()) } else { (None, text) }

@@ -1,6 +1,6 @@
 //! What the fields of an Alibaba balancer's record may hold.
 
-use super::Field;
+use super::names::{Field, Fields};
 use crate::{
     Unreadable,
     field::{fault, number, plain},
@@ -39,14 +39,14 @@ const TYPES: [Type; 13] = [
         text.starts_with("TLSv") || text.contains("TLSv") || text.contains("SSLv")
     }),
     (Field::SslCipher, "a cipher", |text| {
-        text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     }),
     (Field::NetworkType, "a kind of network", |text| text.bytes().all(|b| b.is_ascii_alphabetic())),
 ];
 
 /// Holds every field that is there to its type.
-pub(super) fn check_types(optional: super::Fields<'_, '_>) -> Result<(), Unreadable> {
-    let odd = |(field, _, fits): &&Type| optional(*field).is_some_and(|text| !fits(&text));
+pub(super) fn check_types(fields: &Fields<'_>) -> Result<(), Unreadable> {
+    let odd = |(field, _, fits): &&Type| fields.optional(*field).is_some_and(|text| !fits(text));
     TYPES.iter().find(odd).map_or(Ok(()), |(field, what, _)| Err(misfit(*field, what)))
 }
 
@@ -55,8 +55,10 @@ fn is_count(text: &str) -> bool {
 }
 
 fn is_decimal(text: &str) -> bool {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    is_count(whole) && is_count(fraction)
+    match text.bytes().position(|byte| byte == b'.') {
+        Some(dot) => is_count(&text[..dot]) && is_count(&text[dot + 1..]),
+        None => is_count(text),
+    }
 }
 
 /// The elements of a list: `, ` between tries, ` : ` where the request was handed to another group.
@@ -92,19 +94,20 @@ pub(super) fn tries(addresses: &str, statuses: Option<&str>) -> Result<Vec<Try>,
     }
     let statuses: SmallVec<[&str; 4]> =
         statuses.filter(|text| !nobody(text)).map(parts).into_iter().flatten().collect();
-    let tried = parts(addresses).enumerate().map(|(at, address)| {
+    // Nearly always there is one.
+    let mut tries = Vec::with_capacity(statuses.len().max(1));
+    for (at, address) in parts(addresses).enumerate() {
         let answer = statuses.get(at).map_or(Ok(None), |text| status("upstream_status", text));
-        Ok(Try {
+        tries.push(Try {
             backend: Some(socket(address).ok_or_else(|| misfit(Field::UpstreamAddr, BACKENDS))?),
             status: answer.map_err(|_| misfit(Field::UpstreamStatus, "a list of statuses"))?,
             ..Try::default()
-        })
-    });
-    let tried = tried.collect::<Result<Vec<_>, _>>()?;
-    if !statuses.is_empty() && statuses.len() != tried.len() {
+        });
+    }
+    if !statuses.is_empty() && statuses.len() != tries.len() {
         return Err(misfit(Field::UpstreamStatus, "as long as the list of backends"));
     }
-    Ok(tried)
+    Ok(tries)
 }
 
 const BACKENDS: &str = "a list of backends";

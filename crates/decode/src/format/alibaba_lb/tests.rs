@@ -1,3 +1,4 @@
+use super::{any_scalar, plain_scalar};
 use crate::{Decoder, Format, Guess, Hints, Record, Unreadable, detect};
 use proptest::prelude::*;
 
@@ -117,6 +118,14 @@ fn bytes_that_are_no_text_leave_the_texts_open() {
 }
 
 proptest! {
+    #[test]
+    fn a_value_without_escapes_is_read_as_any_other(
+        value in "\"[a0é\\-]{0,3}\"|-?[0-9]{1,3}|null|true|false|\\[\\]|\\{\\}|",
+    ) {
+        let surely = any_scalar(&value);
+        prop_assert_eq!(plain_scalar(&value), surely.as_deref());
+    }
+
     #[test]
     fn no_damage_is_a_panic(at in 0_usize..4_000, byte in any::<u8>()) {
         for (format, log) in [(Format::AlibabaAlb, ALB), (Format::AlibabaClb, CLB), (Format::AlibabaAlb, CSV)] {

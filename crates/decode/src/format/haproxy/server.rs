@@ -1,12 +1,18 @@
 //! The servers that HAProxy tried.
 
 use super::{layout::Item, values::Values};
-use crate::{Names, Unreadable, access, field};
+use crate::{Names, Unreadable, access, field, interned::Interned};
+use std::sync::Arc;
 use unmasq_model::{Endpoint, Try};
 
 /// The servers that got the request or connection, or were meant to, in order; none if HAProxy answered
 /// itself.
-pub(super) fn tries(values: &Values<'_>, names: &Names) -> Result<Vec<Try>, Unreadable> {
+pub(super) fn tries(
+    values: &Values<'_>,
+    answer: &Answer<'_>,
+    names: &Names,
+    texts: &mut Interned,
+) -> Result<Vec<Try>, Unreadable> {
     if !values.has(Item::Server) && !values.has(Item::ServerIp) {
         return Ok(vec![access::untold()]);
     }
@@ -26,13 +32,19 @@ pub(super) fn tries(values: &Values<'_>, names: &Names) -> Result<Vec<Try>, Unre
     };
     let last = Try {
         backend: at.or_else(named).or_else(|| server.and_then(access::endpoint)),
-        server: server.map(|server| {
-            backend.map_or_else(|| server.into(), |backend| format!("{backend}/{server}").into())
+        server: server.map(|server| match (backend, values.both(Item::Backend, Item::Server)) {
+            (None, _) => texts.text(server),
+            (Some(_), Some(both)) => texts.text(both),
+            (Some(backend), None) => texts.text(&format!("{backend}/{server}")),
         }),
         from: endpoint(values, [Item::SourceIp, Item::SourcePort])?,
-        ..outcome(values)
+        status: answer.status.filter(|_| answer.came()),
+        outcome: answer.outcome(),
     };
-    Ok(unnamed(values)?.into_iter().chain([last]).collect())
+    Ok(match unnamed(values)? {
+        Some(before) => vec![before, last],
+        None => vec![last],
+    })
 }
 
 /// The server before the one that is named. A plus before the retries says that the last of them went to
@@ -49,20 +61,47 @@ fn unnamed(values: &Values<'_>) -> Result<Option<Try>, Unreadable> {
     }))
 }
 
-/// What became of the last try.
-fn outcome(values: &Values<'_>) -> Try {
-    let state = values.text(Item::State).unwrap_or_default();
-    let status = values.text(Item::Status).as_deref().and_then(access::status);
-    // Headers had come from the server when the session reached its data, or its regular end.
-    let answered = matches!(state.as_bytes(), [] | [b'-', b'-', ..] | [_, b'D' | b'L', ..]);
-    let retries = values.text(Item::Retries).and_then(|text| field::number::<u32>(&text)).filter(|n| *n > 0);
-    let state = (!state.is_empty() && !state.starts_with("--")).then(|| state.into_owned());
-    let retries = retries.map(|retries| format!("{retries} retries on the same server"));
-    let outcome = match (state, retries) {
-        (Some(state), Some(retries)) => Some(format!("{state}; {retries}")),
-        (one, other) => one.or(other),
-    };
-    Try { status: status.filter(|_| answered), outcome: outcome.map(Into::into), ..Try::default() }
+/// What came of a request or connection.
+pub(super) struct Answer<'a> {
+    /// How the session ended, as HAProxy abbreviates it.
+    state: &'a str,
+    /// The status that is logged.
+    pub(super) status: Option<u16>,
+    /// How often the same server was tried again.
+    retries: Option<u32>,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn of(values: &Values<'a>) -> Self {
+        let retries = values.word(Item::Retries).and_then(field::number);
+        Self {
+            state: values.word(Item::State).unwrap_or_default(),
+            status: values.word(Item::Status).and_then(access::status),
+            retries: retries.filter(|retries| *retries > 0),
+        }
+    }
+
+    /// Whether the client left before there was an answer.
+    pub(super) fn is_unheard(&self) -> bool {
+        matches!(self.state.as_bytes(), [b'C', phase, ..] if !matches!(phase, b'D' | b'L' | b'-'))
+    }
+
+    /// Whether headers had come from the server: when the session reached its data, or its regular end.
+    fn came(&self) -> bool {
+        matches!(self.state.as_bytes(), [] | [b'-', b'-', ..] | [_, b'D' | b'L', ..])
+    }
+
+    /// What became of the last try.
+    fn outcome(&self) -> Option<Arc<str>> {
+        let state = (!self.state.is_empty() && !self.state.starts_with("--")).then_some(self.state);
+        match (state, self.retries) {
+            (Some(state), Some(retries)) => {
+                Some(format!("{state}; {retries} retries on the same server").into())
+            }
+            (None, Some(retries)) => Some(format!("{retries} retries on the same server").into()),
+            (state, None) => state.map(Into::into),
+        }
+    }
 }
 
 /// An address and a port that the line names by themselves.

@@ -17,20 +17,38 @@ impl<'a> Values<'a> {
     ///
     /// # Errors
     /// When the line does not say where the field begins and ends.
+    #[inline]
     pub(super) fn get(&self, item: Item) -> Result<Option<&'a str>, Unreadable> {
-        Ok(self.0.get(item)?.filter(|text| !text.is_empty() && *text != "-"))
+        // Most logs have but a few of all items.
+        if self.has(item) { self.written(item) } else { Ok(None) }
+    }
+
+    #[inline(never)]
+    fn written(&self, item: Item) -> Result<Option<&'a str>, Unreadable> {
+        Ok(self.0.get(item)?.filter(|text| !matches!(*text, "" | "-")))
+    }
+
+    /// The value of an item that escapes nothing, for what is only compared: one that cannot be told is as
+    /// good as none.
+    pub(super) fn word(&self, item: Item) -> Option<&'a str> {
+        self.get(item).ok().flatten()
     }
 
     /// The value as the client sent it, for what is only compared: one that cannot be told is as good
     /// as none.
     pub(super) fn text(&self, item: Item) -> Option<Cow<'a, str>> {
-        self.get(item).ok().flatten().map(unescaped)
+        self.word(item).map(unescaped)
+    }
+
+    /// The values of two items with a slash between them, where the line has both like that.
+    pub(super) fn both(&self, one: Item, other: Item) -> Option<&'a str> {
+        self.0.joined(one, "/", other)
     }
 
     /// The first request header that was captured, if it is whole: a capture is cut at a length that
     /// the log does not tell, so one of a length that people choose may have been.
     pub(super) fn first_capture(&self) -> Option<Cow<'a, str>> {
-        let captured = self.get(Item::Captured).ok().flatten()?;
+        let captured = self.word(Item::Captured)?;
         let inner = captured.strip_prefix('{')?.strip_suffix('}')?;
         let first = unescaped(inner.split('|').next()?);
         let length = first.len();

@@ -2,7 +2,8 @@
 
 use super::{layout::Var, values::Values};
 use crate::{Unreadable, access};
-use std::borrow::Cow;
+use memchr::memchr;
+use smallvec::{SmallVec, smallvec};
 use unmasq_model::Try;
 
 /// The backends that a request was sent to, in order; none if nginx answered itself.
@@ -19,43 +20,51 @@ pub(super) fn tries(values: &Values<'_>, left: bool) -> Result<Vec<Try>, Unreada
     let connects = values.text(Var::UpstreamConnectTime);
     let locals = values.text(Var::UpstreamLocalAddr);
     let (statuses, connects, locals) = (
-        in_step(statuses.as_ref(), addresses.len()),
-        in_step(connects.as_ref(), addresses.len()),
-        in_step(locals.as_ref(), addresses.len()),
+        in_step(statuses.as_deref(), addresses.len()),
+        in_step(connects.as_deref(), addresses.len()),
+        in_step(locals.as_deref(), addresses.len()),
     );
-    let last = addresses.iter().rposition(|address| is_server(address));
-    let tried = addresses.iter().enumerate().filter(|(_, address)| is_server(address));
-    let tried = tried.map(|(at, address)| {
+    let mut tries = Vec::with_capacity(addresses.len());
+    let mut answers_last = true;
+    for (at, address) in addresses.iter().enumerate() {
         let backend = access::endpoint(address);
-        let has_left = left && Some(at) == last && statuses.get(at).is_none_or(|status| *status == "-");
-        let outcome = match connects.get(at) {
-            Some(&"-") => Some("no connection"),
-            _ => has_left.then_some("client left"),
-        };
-        Try {
+        if backend.is_none() && !is_socket(address) {
+            continue;
+        }
+        answers_last = statuses.get(at).is_some_and(|status| *status != "-");
+        tries.push(Try {
             backend,
             server: backend.is_none().then(|| (*address).into()),
             from: locals.get(at).and_then(|text| access::endpoint(text)),
             status: statuses.get(at).and_then(|text| access::status(text)),
-            outcome: outcome.map(Into::into),
-        }
-    });
-    Ok(tried.collect())
+            outcome: connects.get(at).filter(|time| **time == "-").map(|_| "no connection".into()),
+        });
+    }
+    if let Some(Try { outcome: outcome @ None, .. }) = tries.last_mut().filter(|_| left && !answers_last) {
+        *outcome = Some("client left".into());
+    }
+    Ok(tries)
 }
 
+/// The words of a list: nearly always one.
+type Words<'a> = SmallVec<[&'a str; 2]>;
+
 /// The words of a list: `, ` parts the tries, ` : ` what came before and after an internal redirect.
-fn elements(list: &str) -> Vec<&str> {
+fn elements(list: &str) -> Words<'_> {
+    if memchr(b' ', list.as_bytes()).is_none() {
+        return smallvec![list.trim()];
+    }
     list.split(" : ").flat_map(|group| group.split(", ")).map(str::trim).collect()
 }
 
 /// The words of another list, if it has as many; none of them otherwise, since nothing would tell which
 /// belongs to which.
-fn in_step<'a>(list: Option<&'a Cow<'_, str>>, length: usize) -> Vec<&'a str> {
-    list.map(|list| elements(list)).filter(|words| words.len() == length).unwrap_or_default()
+fn in_step(list: Option<&str>, length: usize) -> Words<'_> {
+    list.map(elements).filter(|words| words.len() == length).unwrap_or_default()
 }
 
-/// Whether a word names a server: an address or a socket. Where no server of a group could be chosen,
-/// nginx writes the group's name: then nothing was sent.
-fn is_server(word: &str) -> bool {
-    word.starts_with("unix:") || access::endpoint(word).is_some()
+/// Whether a word that is no address names a server all the same. Where no server of a group could be
+/// chosen, nginx writes the group's name: then nothing was sent.
+fn is_socket(word: &str) -> bool {
+    word.starts_with("unix:")
 }

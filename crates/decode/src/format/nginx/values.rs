@@ -2,6 +2,7 @@
 
 use super::layout::{Escape, Var};
 use crate::{Unreadable, access, json, json::Object, layout::Cells};
+use memchr::memchr;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// What one line says.
@@ -39,23 +40,44 @@ impl<'a> Values<'a> {
     ///
     /// # Errors
     /// When the line does not say where the field begins and ends.
+    #[inline]
     pub(super) fn get(&self, var: Var) -> Result<Option<Cow<'a, str>>, Unreadable> {
-        let value = match self {
-            Self::Text(escape, cells) => cells.get(var)?.map(|text| unescaped(text, *escape)),
-            Self::Json(object, members) => members.of(var).and_then(|name| object.scalar(name)),
-        };
-        Ok(value.filter(|text| !text.is_empty() && text != "-"))
+        match self {
+            // Most logs have but a few of all variables.
+            Self::Text(_, cells) if !cells.has(var) => Ok(None),
+            _ => self.written(var),
+        }
+    }
+
+    #[inline(never)]
+    fn written(&self, var: Var) -> Result<Option<Cow<'a, str>>, Unreadable> {
+        match self {
+            Self::Text(escape, cells) => match cells.get(var)? {
+                None | Some("" | "-") => Ok(None),
+                Some(text) => Ok(Some(unescaped(text, *escape)).filter(|text| is_value(text))),
+            },
+            Self::Json(object, members) => {
+                let value = members.of(var).and_then(|name| object.scalar(name));
+                Ok(value.filter(|text| is_value(text)))
+            }
+        }
     }
 
     /// The value, for what is only compared: one that cannot be told is as good as none.
+    #[inline]
     pub(super) fn text(&self, var: Var) -> Option<Cow<'a, str>> {
         self.get(var).ok().flatten()
     }
 }
 
+/// A dash stands for none.
+fn is_value(text: &str) -> bool {
+    !matches!(text, "" | "-")
+}
+
 /// The value as the client sent it.
 fn unescaped(text: &str, escape: Escape) -> Cow<'_, str> {
-    if escape == Escape::None || !text.contains('\\') {
+    if escape == Escape::None || memchr(b'\\', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     if escape == Escape::Json {
