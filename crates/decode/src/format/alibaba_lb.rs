@@ -137,10 +137,8 @@ impl Decoder for Balancer {
         let Self { product, members, rows, texts } = self;
         decode_line(frame, out, |line| {
             if is_json(line) {
-                let mut found = [None; NAMES.len()];
-                if !members.read_into(line, &mut found) {
-                    return Err(Unreadable::because("it is not one JSON object"));
-                }
+                let found = members.read(line);
+                let found = found.ok_or(Unreadable::because("it is not one JSON object"))?;
                 return carried_in(line, &found, *product, texts).map(Some);
             }
             let mut read = None;

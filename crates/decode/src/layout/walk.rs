@@ -113,7 +113,8 @@ impl<F> Layout<F> {
         }
     }
 
-    /// Walks over some parts, the first of which begins at `start`, as long as each ends at one place only; tells `note` where each ends. Gives the part it got to, and why it went no further.
+    /// Walks over some parts, the first of which begins at `start`, as long as each ends at one place only;
+    /// tells `note` where each ends. Gives the part it got to, and why it went no further.
     #[inline(always)]
     fn step(
         &self,
