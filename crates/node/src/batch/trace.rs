@@ -13,7 +13,7 @@ use crate::{
 use std::{collections::BTreeSet, io::Write};
 use unmasq_decode::{
     Carrier, Unreadable,
-    alert::{AlertIds, Fingerprint, Reading},
+    alert::{AlertIds, AlertReader, Fingerprint, Reading},
 };
 use unmasq_engine::unreadable;
 use unmasq_io::source::{Found, Meter, content, open_found};
@@ -109,7 +109,7 @@ impl<'t> Tracing<'t> {
         let written = Ordered::new(Written { writer, summary, failed: None });
         let counts = on_every_core(|| {
             let _guards = (names.guarded(), written.guarded());
-            let (mut reader, mut counted) = (AlertsReader::default(), Summary::default());
+            let (mut reader, mut counted) = (AlertsReader::new(AlertReader::read), Summary::default());
             let mut done = Done::default();
             while let Some(mut lines) = file.next(&mut reader, &self.batch.options.field) {
                 let prints = self.fingerprints(&lines);
@@ -135,7 +135,7 @@ impl<'t> Tracing<'t> {
     }
 
     /// What the alerts of some lines are named by.
-    fn fingerprints(&self, lines: &Lines) -> Vec<Fingerprint> {
+    fn fingerprints(&self, lines: &Lines<Reading>) -> Vec<Fingerprint> {
         let prints = lines.lines.iter().filter_map(|line| {
             let identity = match &line.says {
                 Says::Read(Reading::Alert(facts)) => &facts.identity,
@@ -148,14 +148,14 @@ impl<'t> Tracing<'t> {
         prints.collect()
     }
 
-    fn alert_bytes<'l>(&self, lines: &'l Lines, line: &Line) -> std::borrow::Cow<'l, [u8]> {
+    fn alert_bytes<'l>(&self, lines: &'l Lines<Reading>, line: &Line<Reading>) -> std::borrow::Cow<'l, [u8]> {
         let first = lines.number == 0 && line.range.start == 0;
         self.carrier.alert_of(content(&lines.bytes[line.range.clone()], first), &self.batch.options.field)
     }
 
     fn lines(
         &self,
-        lines: &mut Lines,
+        lines: &mut Lines<Reading>,
         named: Vec<AlertId>,
         before: u64,
         counted: &mut Summary,
@@ -220,7 +220,7 @@ impl<'t> Tracing<'t> {
 
 impl Names {
     /// Names the alerts of the next lines, and says how many lines came before those.
-    fn next(&mut self, lines: &[Line], prints: Vec<Fingerprint>) -> (Vec<AlertId>, u64) {
+    fn next(&mut self, lines: &[Line<Reading>], prints: Vec<Fingerprint>) -> (Vec<AlertId>, u64) {
         let before = self.lines;
         self.lines += lines.iter().filter(|line| !matches!(line.says, Says::More)).count() as u64;
         (prints.into_iter().map(|print| self.ids.named(print)).collect(), before)
