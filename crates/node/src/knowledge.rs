@@ -113,7 +113,7 @@ impl Knowledge {
         };
         let shared = |(realm, ip, gateway): (Option<&Realm>, IpAddr, GatewayIx)| {
             let realm = realm.unwrap_or(&site.gateway(gateway).inside_realm);
-            !site.owners(realm, ip, Span::ALWAYS).is_empty()
+            site.is_shared(realm, ip, Span::ALWAYS)
         };
         site.gateways.iter().any(leads) || self.memory.insides().any(shared)
     }
