@@ -10,8 +10,8 @@ pub use row::{Row, Written};
 
 use crate::{Arena, answers};
 use finder::Finder;
-use std::net::IpAddr;
-use unmasq_model::{Evidence, Realm, Session, SessionsQuestion};
+use std::{hint::black_box, net::IpAddr};
+use unmasq_model::{Endpoint, Evidence, Realm, Session, SessionsQuestion};
 
 /// An immutable run of rows.
 #[derive(Debug, Default)]
@@ -53,6 +53,24 @@ impl Block {
     /// Every inside address of a row, with the realm that the row names and its gateway.
     pub fn insides(&self) -> impl Iterator<Item = (Option<&Realm>, IpAddr, unmasq_model::GatewayIx)> {
         self.rows.iter().filter_map(|row| Some((row.realm(&self.realms), row.inside()?, row.gateway())))
+    }
+
+    /// Fetches what questions about these endpoints of ours, each with its peer, will read. A look-up by
+    /// itself waits for memory three times, and knows only then what it needs next; many wait together.
+    pub fn bring_near(&self, flows: impl Iterator<Item = (Endpoint, Endpoint)>) {
+        if self.is_empty() {
+            return;
+        }
+        let (mut outsides, mut peers) = (Vec::new(), Vec::new());
+        for (ours, remote) in flows {
+            let (IpAddr::V4(ip), Some(port)) = (ours.ip, ours.port) else { continue };
+            outsides.push(row::key_of_outside(ip, port));
+            peers.extend(row::key_of_peer(remote, port));
+        }
+        self.by_outside.bring_near(&outsides);
+        self.by_peer.bring_near(&peers);
+        let places = outsides.iter().flat_map(|key| self.by_outside.find(*key));
+        black_box(places.fold(0, |all, place| all ^ self.rows[place].edges()));
     }
 
     /// Adds the sessions that answer a question to `found`, in no order; see [`SessionsQuestion`] for what is
