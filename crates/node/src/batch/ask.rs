@@ -70,7 +70,7 @@ fn further(
     let realms = knowledge.realms();
     let note = |asked: &mut BTreeSet<Question>, reading| {
         let Reading::Alert(facts) = reading else { return };
-        let realm = realm_of(knowledge, &realms, facts.realm.as_ref());
+        let realm = realm_of(&knowledge.site.sensor_realm, &realms, facts.realm.as_ref());
         let alert = facts.into_alert(AlertId("".into()), realm);
         let asked = RefCell::new(asked);
         knowledge.trace_asking(&alert, |question| {
