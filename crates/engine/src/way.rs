@@ -101,6 +101,9 @@ pub(crate) enum Ways<'k> {
 pub(crate) fn undeclared<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ways<'k>> {
     let site = inquiry.site();
     let gateways = balance::undeclared(site, leg);
+    if gateways.is_empty() {
+        return Some(Ways::Unmasked);
+    }
     let found: Vec<Option<Shown<'_>>> =
         gateways.iter().map(|&gateway| balance::touching(leg, gateway, inquiry)).collect();
     let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
