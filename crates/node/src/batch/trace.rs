@@ -4,7 +4,7 @@ use super::{
     Batch, OutputForm,
     csv::Table,
     read::{AlertFile, AlertsReader, Line, Lines, Says},
-    render,
+    render::Renderer,
 };
 use crate::{
     Knowledge, NodeError, Progress, Summary, Unread,
@@ -87,6 +87,7 @@ struct Own {
     /// would cost more than all else about a name.
     sensor: Realm,
     table: Table,
+    renderer: Renderer,
     counted: Summary,
     done: Done,
 }
@@ -122,6 +123,7 @@ impl<'t> Tracing<'t> {
             let mut own = Own {
                 sensor: self.knowledge.site.sensor_realm.as_str().into(),
                 table: Table::default(),
+                renderer: Renderer::default(),
                 counted: Summary::default(),
                 done: Done::default(),
             };
@@ -168,7 +170,7 @@ impl<'t> Tracing<'t> {
     }
 
     fn lines(&self, lines: &mut Lines<Reading>, named: Vec<AlertId>, before: u64, own: &mut Own) {
-        let Own { sensor, table, counted, done } = own;
+        let Own { sensor, table, renderer, counted, done } = own;
         let options = &self.batch.options;
         let (mut named, mut number) = (named.into_iter(), before);
         self.knowledge.bring_near(lines.lines.iter().filter_map(|line| match &line.says {
@@ -218,7 +220,7 @@ impl<'t> Tracing<'t> {
             match options.output {
                 OutputForm::Csv => table.rows(&identity, &trace, &mut done.bytes),
                 OutputForm::Alerts => {
-                    if render::put(self.carrier, bytes, options, trace, &mut done.bytes).is_err() {
+                    if renderer.put(self.carrier, bytes, options, trace, &mut done.bytes).is_err() {
                         let (file, field) = (self.found.location.to_string(), options.field.clone());
                         done.failed.get_or_insert(NodeError::ForeignField { file, line: number, field });
                         return;
