@@ -37,9 +37,9 @@ pub(crate) struct Rule<'k> {
 }
 
 /// Why no session of those who may have translated it explains `leg`. `None`: ask first.
-pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Absence<'k>> {
+pub(crate) fn explain<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Absence<'k>> {
     let site = inquiry.site();
-    let gateways = site.owners(&leg.realm, leg.ours.ip, leg.at);
+    let gateways = site.owners(leg.realm, leg.ours.ip, leg.at);
     if leg.opened_by_us != Some(true) {
         // A complete log that shows inbound flows speaks louder than a rule: this was none of them.
         let refuted = |gateway: GatewayIx| is_complete(site, gateway, leg.at, |log| log.shows_inbound);
@@ -89,7 +89,7 @@ pub(crate) fn explain<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ab
 /// Sessions that match in everything but the outside address: the log may know it by another name.
 /// Only a full key tells enough for that, and only a record that was there. `None`: ask first.
 pub(crate) fn under_another_name<'k>(
-    leg: &Leg,
+    leg: &Leg<'_>,
     inquiry: &Inquiry<'_, '_, 'k>,
     of: impl Fn(GatewayIx) -> bool,
 ) -> Option<Vec<Candidate<'k>>> {
@@ -132,7 +132,7 @@ pub(crate) fn under_another_name<'k>(
 
 /// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment
 /// the first that fits is the one, so a later one with the same span never comes to be asked.
-fn dnat_rules<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg) -> Vec<Rule<'k>> {
+fn dnat_rules<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg<'_>) -> Vec<Rule<'k>> {
     let during = leg.at.widened(site.widest_clock_bound());
     let mut rules: Vec<&'k DnatRule> = Vec::new();
     for rule in site.gateway(gateway).dnat.iter().flatten() {
@@ -160,7 +160,7 @@ fn dnat_rules<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg) -> Vec<Rule<
 /// The hosts that own the port of `leg.ours` by configurations in force within the clock bound. A packet
 /// that came from there was theirs, if the configuration held all the while and nobody else has the
 /// address; one that went there may have been nobody's, if nobody had called for it.
-fn port_plans<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg, sole: bool) -> Vec<Rule<'k>> {
+fn port_plans<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg<'_>, sole: bool) -> Vec<Rule<'k>> {
     let during = leg.at.widened(site.widest_clock_bound());
     let plans = site.gateway(gateway).port_plans.iter().filter(|plan| plan.held.touches(during));
     let owned = plans.filter_map(|plan| {
@@ -182,7 +182,7 @@ fn port_plans<'k>(site: &'k SiteMap, gateway: GatewayIx, leg: &Leg, sole: bool) 
 
 /// What the listeners of balancers say about a flow that their logs do not have: none listens there,
 /// or one that only forwards packets.
-fn listened(site: &SiteMap, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
+fn listened(site: &SiteMap, gateways: &[GatewayIx], leg: &Leg<'_>) -> Option<Reason> {
     let port = leg.ours.port.filter(|_| leg.opened_by_us != Some(true))?;
     let declared = gateways.iter().map(|&gateway| site.gateway(gateway).listeners.as_deref());
     let declared: Vec<&[Listener]> = declared.collect::<Option<_>>()?;
@@ -194,7 +194,7 @@ fn listened(site: &SiteMap, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason>
 }
 
 /// Whether the flow may lie outside the time that every log of these gateways covers.
-fn outside_coverage(site: &SiteMap, gateways: &[GatewayIx], leg: &Leg) -> Option<Reason> {
+fn outside_coverage(site: &SiteMap, gateways: &[GatewayIx], leg: &Leg<'_>) -> Option<Reason> {
     let logs = || gateways.iter().flat_map(|&gateway| site.logs_of(gateway));
     let began = leg.flow_start.map_or(leg.at.from(), |start| start.min(leg.at.from()));
     let before = logs().all(|log| {

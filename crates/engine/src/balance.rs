@@ -30,9 +30,17 @@ pub(crate) struct Shown<'k> {
     pub(crate) unsure: bool,
 }
 
+impl Shown<'_> {
+    /// What two gateways show.
+    pub(crate) fn both((mut one, other): (Self, Self)) -> Self {
+        one.stays.extend(other.stays);
+        Self { unsure: one.unsure || other.unsure, ..one }
+    }
+}
+
 /// What one balancer carried that `leg` may be about. `None`: ask first.
 pub(crate) fn touching<'k>(
-    leg: &Leg,
+    leg: &Leg<'_>,
     gateway: GatewayIx,
     inquiry: &Inquiry<'_, '_, 'k>,
 ) -> Option<Shown<'k>> {
@@ -48,7 +56,7 @@ pub(crate) fn touching<'k>(
         stays(site, &sessions).into_iter().partition(|stay| layer(stay) == Some(Layer::Request));
     let at = passed(leg);
     connections.retain(|stay| stay.touches(at));
-    let mut found = match &leg.shown {
+    let mut found = match leg.shown {
         Some(shown) => alike(shown, at, requests),
         None => of_the_connection(site, at, requests),
     };
@@ -58,7 +66,7 @@ pub(crate) fn touching<'k>(
 
 /// Of which span one gateway's records must be known before `leg` can be answered from them: when its
 /// packets may have passed, and for what shows no request as long as its connection may have been.
-pub(crate) fn told_of(site: &SiteMap, gateway: GatewayIx, leg: &Leg) -> Span {
+pub(crate) fn told_of(site: &SiteMap, gateway: GatewayIx, leg: &Leg<'_>) -> Span {
     let facts = site.gateway(gateway);
     if facts.kind != GatewayKind::Balancer {
         return leg.at;
@@ -76,24 +84,24 @@ pub(crate) fn is_claimed(stay: &Stay<'_>) -> bool {
 /// Whether its client ties `leg` to a balancer that may have any address: by the port of its connection, or
 /// by what it asked for. One that is only claimed ties it to nothing, and an address alone to no more: who
 /// scans us has called at many of our addresses.
-pub(crate) fn ties(leg: &Leg, stay: &Stay<'_>) -> bool {
+pub(crate) fn ties(leg: &Leg<'_>, stay: &Stay<'_>) -> bool {
     let client = stay.records.first().and_then(|record| record.translation.remote);
     let Some(client) = client.filter(|_| !is_claimed(stay)) else { return false };
     let same_port = client.port.is_some() && leg.remote.is_some_and(|remote| remote.port.is_some());
-    let asked = leg.shown.as_ref().is_some_and(|shown| shown.url.is_some())
+    let asked = leg.shown.is_some_and(|shown| shown.url.is_some())
         && request(stay).is_some_and(|request| request.path.is_some());
     same_port || asked
 }
 
 /// The balancers whose addresses nobody declared: any address may be theirs.
-pub(crate) fn undeclared(site: &SiteMap, leg: &Leg) -> Vec<GatewayIx> {
+pub(crate) fn undeclared(site: &SiteMap, leg: &Leg<'_>) -> Vec<GatewayIx> {
     if leg.opened_by_us == Some(true) || leg.remote.is_none() {
         return Vec::new();
     }
     let candidates = site.indexed_gateways().filter(|(_, gateway)| {
         gateway.kind == GatewayKind::Balancer
             && gateway.addresses.is_empty()
-            && gateway.outside_realm == leg.realm
+            && gateway.outside_realm == *leg.realm
             && !gateway.logs.is_empty()
     });
     candidates.map(|(ix, _)| ix).collect()
@@ -118,14 +126,14 @@ fn layer(stay: &Stay<'_>) -> Option<Layer> {
 }
 
 /// When the packets that an alert speaks of may have passed, a request's before it among them.
-pub(crate) fn passed(leg: &Leg) -> Span {
+pub(crate) fn passed(leg: &Leg<'_>) -> Span {
     Span::between(leg.at.from().minus(leg.request_lag), leg.at.to())
 }
 
 /// Whether it may have been sent to `leg`'s endpoint. An address that the gateway is not known to have
 /// excludes nothing: a log may name a public address by the private one that stands for it. A record
 /// that does not tell its port is of a listener that there is, and of its kind.
-fn may_be_for(site: &SiteMap, leg: &Leg, session: &Session) -> bool {
+fn may_be_for(site: &SiteMap, leg: &Leg<'_>, session: &Session) -> bool {
     let outside = session.translation.outside;
     let elsewhere = outside.ip.is_some_and(|ip| {
         let declared = &site.gateway(session.gateway).addresses;
@@ -142,7 +150,7 @@ fn may_be_for(site: &SiteMap, leg: &Leg, session: &Session) -> bool {
 fn listeners<'s>(
     site: &'s SiteMap,
     gateway: GatewayIx,
-    leg: &Leg,
+    leg: &Leg<'_>,
 ) -> Option<impl Iterator<Item = &'s Listener> + use<'s>> {
     let (protocol, port) = (leg.protocol, leg.ours.port?);
     let declared = site.gateway(gateway).listeners.as_ref()?;

@@ -19,12 +19,12 @@ use unmasq_model::{
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
-#[derive(Clone, Debug)]
-pub(crate) struct Leg {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leg<'l> {
     /// The address space of this leg.
-    pub(crate) realm: Realm,
+    pub(crate) realm: &'l Realm,
     /// The address space in which the peer is meant.
-    pub(crate) peer_realm: Realm,
+    pub(crate) peer_realm: &'l Realm,
     pub(crate) ours: Endpoint,
     pub(crate) remote: Option<Endpoint>,
     pub(crate) protocol: Protocol,
@@ -39,7 +39,7 @@ pub(crate) struct Leg {
     /// When the detector saw the flow begin.
     pub(crate) flow_start: Option<LogTime>,
     /// The request, where the alert shows one.
-    pub(crate) shown: Option<HttpContext>,
+    pub(crate) shown: Option<&'l HttpContext>,
 }
 
 /// What became of one crossing.
@@ -70,32 +70,29 @@ pub(crate) struct Candidate<'k> {
 }
 
 /// Which insides of the gateways that may have translated `leg.ours` remain. `None`: ask first.
-pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Crossing<'k>> {
+pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Crossing<'k>> {
     let site = inquiry.site();
-    let translators = site.translators(&leg.realm, leg.ours.ip, leg.at);
+    let translators = site.translators(leg.realm, leg.ours.ip, leg.at);
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }
+    let shown = |translator: &Translator| match site.gateway(translator.gateway).kind {
+        GatewayKind::Balancer => balance::touching(leg, translator.gateway, inquiry),
+        GatewayKind::Nat | GatewayKind::Node => {
+            let asked = question(site, leg, translator.gateway, translator.logged_as);
+            Some(translated(site, leg, &inquiry.sessions(asked)?))
+        }
+    };
     // Every question is asked before giving up, so that all are answered at once.
-    let found: Vec<Option<Shown<'_>>> = translators
-        .iter()
-        .map(|translator| match site.gateway(translator.gateway).kind {
-            GatewayKind::Balancer => balance::touching(leg, translator.gateway, inquiry),
-            GatewayKind::Nat | GatewayKind::Node => {
-                let asked = question(site, leg, translator.gateway, translator.logged_as);
-                Some(translated(site, leg, &inquiry.sessions(asked)?))
-            }
-        })
-        .collect();
-    let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
-    let unsure = found.iter().any(|shown| shown.unsure);
-    let stays = found.into_iter().flat_map(|shown| shown.stays).collect();
+    let found = translators.iter().map(shown).reduce(|one, other| one.zip(other).map(Shown::both))?;
+    let Shown { stays, unsure } = found?;
     let mut candidates = distinct(site, leg, stays);
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, inquiry)?));
     }
+    let arrived = |t: &Translator| site.is_settled(t.gateway, balance::told_of(site, t.gateway, leg));
     let settled =
-        translators_settled(site, leg) && candidates.iter().all(|candidate| candidate.is_bounded(site));
+        translators.iter().all(arrived) && candidates.iter().all(|candidate| candidate.is_bounded(site));
     let alone = candidates.len() == 1;
     let sure = certainty(site, leg, &translators, alone && !unsure, settled);
     for candidate in &mut candidates {
@@ -106,7 +103,12 @@ pub(crate) fn cross<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Cros
 }
 
 /// Asks one gateway for the sessions that may explain `leg`.
-pub(crate) fn question(site: &SiteMap, leg: &Leg, gateway: GatewayIx, outside: IpAddr) -> SessionsQuestion {
+pub(crate) fn question(
+    site: &SiteMap,
+    leg: &Leg<'_>,
+    gateway: GatewayIx,
+    outside: IpAddr,
+) -> SessionsQuestion {
     SessionsQuestion {
         gateway: Some(gateway),
         protocol: Some(leg.protocol),
@@ -118,7 +120,7 @@ pub(crate) fn question(site: &SiteMap, leg: &Leg, gateway: GatewayIx, outside: I
 
 /// What one gateway translated that `leg` may be about. What only one log's word against another's
 /// leaves is never sure.
-fn translated<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Shown<'k> {
+fn translated<'k>(site: &SiteMap, leg: &Leg<'_>, sessions: &[&'k Session]) -> Shown<'k> {
     if sessions.iter().all(|session| site.gateway(session.gateway).logs.len() < 2) {
         return Shown { stays: touching(site, leg, sessions), unsure: false };
     }
@@ -134,7 +136,7 @@ fn translated<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Shown<
 }
 
 /// The stays of one gateway that touch the alert.
-pub(crate) fn touching<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
+pub(crate) fn touching<'k>(site: &SiteMap, leg: &Leg<'_>, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
     let mut stays = stays(site, sessions);
     stays.retain(|stay| stay.touches(leg.at));
     stays
@@ -145,7 +147,7 @@ pub(crate) fn touching<'k>(site: &SiteMap, leg: &Leg, sessions: &[&'k Session]) 
 type Behind<'k> = (Realm, Option<Endpoint>, Option<&'k str>, Option<Endpoint>);
 
 /// Groups stays by what they name behind the gateway.
-pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
+pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg<'_>, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
     let realm_of = |session: &Session| match session.translation.inside {
         Some(_) => inside_realm(site, session),
         None => leg.realm.clone(),
@@ -162,7 +164,7 @@ pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg, found: Vec<Stay<'k>>) -> V
         let server = last.map(|tried| tried.server.as_deref().unwrap_or_default());
         let inside = session.translation.inside;
         // The next gateway is asked for this peer: another is another way.
-        let leads_on = inside.is_some_and(|inside| !site.owners(&realm, inside.ip, leg.at).is_empty());
+        let leads_on = inside.is_some_and(|inside| site.is_shared(&realm, inside.ip, leg.at));
         let peer = session.translation.inside_remote.filter(|_| leads_on);
         groups.entry((realm, inside, server, peer)).or_default().push(stay);
     }
@@ -263,8 +265,8 @@ impl Candidate<'_> {
 /// How sure each candidate of one crossing is; see [`Certainty`].
 fn certainty<'k>(
     site: &'k SiteMap,
-    leg: &Leg,
-    translators: &[Translator],
+    leg: &Leg<'_>,
+    translators: &'k [Translator],
     alone: bool,
     settled: bool,
 ) -> impl Fn(&Candidate<'_>) -> Certainty + use<'k> {
@@ -282,9 +284,9 @@ fn certainty<'k>(
         )
     });
     let all_arrived = site.declared && all_arrived;
-    let (names, passed) = (translators.to_vec(), balance::passed(leg));
+    let passed = balance::passed(leg);
     move |candidate| {
-        let full_key = full_key && candidate.has_full_key(site, &names) && candidate.agrees_on_tries();
+        let full_key = full_key && candidate.has_full_key(site, translators) && candidate.agrees_on_tries();
         let carried = site.gateway(candidate.gateway).kind == GatewayKind::Balancer;
         let proven = full_key && only_translator && candidate.is_proven(if carried { passed } else { at });
         // Without the full key even a complete log can hide another: one that began before it did.
@@ -322,13 +324,13 @@ fn shows_all(site: &SiteMap, gateway: GatewayIx, at: Span, alone: bool) -> bool 
 }
 
 /// Whether every record about `leg` should have arrived, of every gateway that may have translated it.
-pub(crate) fn translators_settled(site: &SiteMap, leg: &Leg) -> bool {
-    let owners = site.owners(&leg.realm, leg.ours.ip, leg.at);
+pub(crate) fn translators_settled(site: &SiteMap, leg: &Leg<'_>) -> bool {
+    let owners = site.owners(leg.realm, leg.ours.ip, leg.at);
     owners.into_iter().all(|owner| site.is_settled(owner, balance::told_of(site, owner, leg)))
 }
 
 /// Why several insides remain, in the contract's order.
-fn why_several(leg: &Leg, candidates: &[Candidate<'_>]) -> Reason {
+fn why_several(leg: &Leg<'_>, candidates: &[Candidate<'_>]) -> Reason {
     let gateway = candidates[0].gateway;
     if candidates.iter().any(|candidate| candidate.gateway != gateway) {
         return Reason::Conflict;

@@ -10,8 +10,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, btree_map::Entry};
 use unmasq_model::{
-    Alert, AlertId, Certainty, End, GatewayIx, HttpContext, PerEnd, Realm, Reason, Role, Span, Status, Trace,
-    Try,
+    Alert, AlertId, Certainty, End, GatewayIx, PerEnd, Realm, Reason, Role, Span, Status, Trace, Try,
     trace::{self, Attempt, CANDIDATES_LISTED, Candidate, EndTrace, MaskedEnd, NotMaskedEnd, Owner, Place},
 };
 
@@ -59,10 +58,10 @@ pub fn unreadable(alert_id: AlertId) -> Trace {
     }
 }
 
-fn leg(alert: &Alert, end: End) -> Leg {
+fn leg(alert: &Alert, end: End) -> Leg<'_> {
     Leg {
-        realm: alert.realm.clone(),
-        peer_realm: alert.realm.clone(),
+        realm: &alert.realm,
+        peer_realm: &alert.realm,
         ours: alert.ends[end],
         remote: Some(alert.ends[end.other()]),
         protocol: alert.protocol,
@@ -71,17 +70,16 @@ fn leg(alert: &Alert, end: End) -> Leg {
         opened_by_us: alert.opened_by.map(|opener| opener == end),
         sent_by_us: end == End::Src,
         flow_start: alert.flow_start,
-        shown: alert.context.http.clone().filter(HttpContext::shows_a_request),
+        shown: alert.context.http.as_ref().filter(|http| http.shows_a_request()),
     }
 }
 
 fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Seen<'k>> {
     let leg = leg(alert, end);
-    let place = Place::new(alert.realm.clone(), alert.ends[end]);
     match ways(&leg, inquiry)? {
         Ways::Remain(ways) => Some(Seen::Ways(ways)),
         Ways::Nothing { reason, matched } => Some(Seen::Nothing { reason, matched }),
-        Ways::Unmasked => match identify(&place, alert.at, inquiry)? {
+        Ways::Unmasked => match identify(&alert.realm, alert.ends[end].ip, alert.at, inquiry)? {
             Identity::One(holder) => Some(Seen::Ours(Some(holder))),
             Identity::Several(_) => Some(Seen::Ours(None)),
             Identity::Nobody => match undeclared(&leg, inquiry)? {
@@ -95,18 +93,18 @@ fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, '_, 'k>) -> Option<See
 
 /// An address that is neither shared nor in the inventory: an inside address that some log names, a
 /// shared one that every log knows under another name, or simply not ours.
-fn unmasked<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Seen<'k>> {
+fn unmasked<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Seen<'k>> {
     let site = inquiry.site();
     let connected = |gateway: GatewayIx| {
         let gateway = site.gateway(gateway);
-        gateway.outside_realm == leg.realm && !gateway.logs.is_empty()
+        gateway.outside_realm == *leg.realm && !gateway.logs.is_empty()
     };
     let matched = absence::under_another_name(leg, inquiry, connected)?;
     Some(match matched.as_slice() {
         [] => Seen::Unknown,
         all if all
             .iter()
-            .any(|c| c.inside.is_some_and(|at| at.ip == leg.ours.ip) && c.realm == leg.realm) =>
+            .any(|c| c.inside.is_some_and(|at| at.ip == leg.ours.ip) && c.realm == *leg.realm) =>
         {
             Seen::Ours(None)
         }
@@ -143,21 +141,21 @@ fn settle(
     nobody: bool,
     inquiry: &Inquiry<'_, '_, '_>,
 ) -> Option<Settled> {
-    let outside = Place::new(alert.realm.clone(), alert.ends[end]);
-    let untraced = |reason| MaskedEnd::untraced(Some(outside.clone()), role, reason);
+    let untraced = |reason| {
+        let outside = Place::new(alert.realm.clone(), alert.ends[end]);
+        Box::new(MaskedEnd::untraced(Some(outside), role, reason))
+    };
     let not_masked =
         |owner, asset| EndTrace::NotMasked(NotMaskedEnd { role, status: Status::NotMasked, owner, asset });
     Some(match seen {
-        Seen::Unknown if nobody => {
-            Settled::finally(EndTrace::Masked(Box::new(untraced(Reason::UnknownAddress))))
-        }
+        Seen::Unknown if nobody => Settled::finally(EndTrace::Masked(untraced(Reason::UnknownAddress))),
         Seen::Unknown => Settled::finally(not_masked(Owner::Theirs, None)),
         Seen::Ours(holder) => Settled::finally(not_masked(Owner::Ours, holder.map(|holder| holder.asset()))),
         Seen::Nothing { reason, matched } => {
             let mut end = untraced(reason);
             list_matched(&mut end, &matched);
             let is_final = !matches!(reason, Reason::AfterCoverage | Reason::Deadline);
-            Settled { end: EndTrace::Masked(Box::new(end)), is_final }
+            Settled { end: EndTrace::Masked(end), is_final }
         }
         Seen::Ways(ways) => {
             let settled = ways.iter().all(|way| way.settled);
@@ -165,7 +163,7 @@ fn settle(
             // A chain that stopped half-way is certain as far as it goes, and may still go further.
             let proven = end.status == Status::Traced && end.certainty == Some(Certainty::Certain);
             let is_final = settled || proven;
-            Settled { end: EndTrace::Masked(Box::new(end)), is_final }
+            Settled { end: EndTrace::Masked(end), is_final }
         }
     })
 }
@@ -229,13 +227,13 @@ impl Places<'_> {
 /// Fills in what is behind a shared address. `None`: ask first.
 fn behind(
     alert: &Alert,
-    blank: MaskedEnd,
+    blank: Box<MaskedEnd>,
     mut ways: Vec<Way>,
     inquiry: &Inquiry<'_, '_, '_>,
-) -> Option<MaskedEnd> {
+) -> Option<Box<MaskedEnd>> {
     // Nearly always there is one way, and at most one holder at its end.
     if let [way] = ways.as_slice() {
-        let holder = match identify(&way.place, alert.at, inquiry)? {
+        let holder = match identify(&way.place.realm, way.place.ip, alert.at, inquiry)? {
             Identity::Nobody => Some(None),
             Identity::One(holder) => Some(Some(holder)),
             Identity::Several(_) => None,
@@ -248,7 +246,7 @@ fn behind(
     let mut contested = None;
     let mut waiting = false;
     for way in ways {
-        match identify(&way.place, alert.at, inquiry) {
+        match identify(&way.place.realm, way.place.ip, alert.at, inquiry) {
             None => waiting = true,
             Some(Identity::Nobody) => places.add(alert, &way, Vec::new()),
             Some(Identity::One(holder)) => places.add(alert, &way, vec![holder]),
@@ -272,39 +270,34 @@ fn behind(
 
 fn single(
     alert: &Alert,
-    blank: MaskedEnd,
+    mut end: Box<MaskedEnd>,
     reached: Reached<'_>,
     inquiry: &Inquiry<'_, '_, '_>,
-) -> Option<MaskedEnd> {
+) -> Option<Box<MaskedEnd>> {
     let Reached { way, holder } = reached;
-    let (status, reason) = match way.stop {
+    (end.status, end.reason) = match way.stop {
         Stop::Arrived => (Status::Traced, None),
         Stop::Stuck(reason) => (Status::Partial, Some(reason)),
         Stop::Ended if way.hops.len() == 1 => {
-            return Some(MaskedEnd { hops: way.hops, certainty: Some(way.certainty), ..blank });
+            end.hops = way.hops;
+            end.certainty = Some(way.certainty);
+            return Some(end);
         }
         Stop::Ended => (Status::Partial, Some(Reason::EndedAtGateway)),
     };
-    let process = match &holder {
-        Some(holder) if way.stop == Stop::Arrived => {
-            Some(process::identify(&way, holder, alert.protocol, alert.at, inquiry)?)
-        }
-        _ => None,
-    };
     let identity = holder.as_ref().map_or(Certainty::Certain, |holder| holder.certainty);
-    let attempts = attempts(&way, alert.at, inquiry)?;
-    Some(MaskedEnd {
-        attempts,
-        status,
-        reason,
-        certainty: Some(way.certainty.min(identity)),
-        inside: Some(way.place),
-        asset: holder.as_ref().map(Named::asset),
-        container: holder.as_ref().and_then(Named::container),
-        process,
-        hops: way.hops,
-        ..blank
-    })
+    end.certainty = Some(way.certainty.min(identity));
+    if let Some(holder) = &holder {
+        if way.stop == Stop::Arrived {
+            end.process = Some(process::identify(&way, holder, alert.protocol, alert.at, inquiry)?);
+        }
+        end.asset = Some(holder.asset());
+        end.container = holder.container();
+    }
+    end.attempts = attempts(&way, alert.at, inquiry)?;
+    end.inside = Some(way.place);
+    end.hops = way.hops;
+    Some(end)
 }
 
 /// Every backend that received the request, if more than one did. A try repeated on one backend is
@@ -325,7 +318,7 @@ fn attempts(way: &Way, at: Span, inquiry: &Inquiry<'_, '_, '_>) -> Option<Vec<At
 fn attempt(realm: &Realm, tried: &Try, at: Span, inquiry: &Inquiry<'_, '_, '_>) -> Option<Attempt> {
     let inside = tried.backend.map(|backend| Place::new(realm.clone(), backend));
     let asset = match &inside {
-        Some(place) => match identify(place, at, inquiry)? {
+        Some(place) => match identify(&place.realm, place.ip, at, inquiry)? {
             Identity::One(holder) => Some(holder.asset()),
             Identity::Several(_) | Identity::Nobody => None,
         },
@@ -341,7 +334,7 @@ fn attempt(realm: &Realm, tried: &Try, at: Span, inquiry: &Inquiry<'_, '_, '_>) 
     })
 }
 
-fn several(blank: MaskedEnd, reached: &[Reached<'_>], contested: Option<Reason>) -> MaskedEnd {
+fn several(mut end: Box<MaskedEnd>, reached: &[Reached<'_>], contested: Option<Reason>) -> Box<MaskedEnd> {
     let split = reached.iter().find_map(|reached| reached.way.split).or(contested);
     let candidates = reached.iter().take(CANDIDATES_LISTED).map(|Reached { way, holder }| Candidate {
         inside: way.place.clone(),
@@ -357,15 +350,13 @@ fn several(blank: MaskedEnd, reached: &[Reached<'_>], contested: Option<Reason>)
             .iter()
             .all(|other| other.holder.as_ref().is_some_and(|holder| holder.holder() == first.holder()))
     });
-    MaskedEnd {
-        status: Status::Ambiguous,
-        reason: split.or(Some(Reason::ClockBound)),
-        candidates: candidates.collect(),
-        candidates_total: reached.len(),
-        asset: shared.map(Named::asset),
-        container: shared.and_then(Named::container),
-        ..blank
-    }
+    end.status = Status::Ambiguous;
+    end.reason = split.or(Some(Reason::ClockBound));
+    end.candidates = candidates.collect();
+    end.candidates_total = reached.len();
+    end.asset = shared.map(Named::asset);
+    end.container = shared.and_then(Named::container);
+    end
 }
 
 /// Lists what matched in all but the outside address: a hint for the inventory, not an answer.

@@ -1,9 +1,10 @@
 //! Who held an inside address, as of the session's time.
 
 use crate::known::Inquiry;
+use std::net::IpAddr;
 use unmasq_model::{
-    Certainty, Holder, HoldersQuestion, LogTime, Span, Tenure,
-    trace::{AddressNow, Asset, AssetKind, Container, Held, Place, StateNow},
+    Certainty, Holder, HoldersQuestion, LogTime, Realm, Span, Tenure,
+    trace::{AddressNow, Asset, AssetKind, Container, Held, StateNow},
 };
 
 /// Who may have held an address.
@@ -24,11 +25,15 @@ pub(crate) struct Named<'k> {
     now: AddressNow,
 }
 
-/// Who held `place` during `at`. `None`: ask first.
-pub(crate) fn identify<'k>(place: &Place, at: Span, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Identity<'k>> {
+/// Who held an address during `at`. `None`: ask first.
+pub(crate) fn identify<'k>(
+    realm: &Realm,
+    ip: IpAddr,
+    at: Span,
+    inquiry: &Inquiry<'_, '_, 'k>,
+) -> Option<Identity<'k>> {
     let seen = at.widened(inquiry.site().clock_bound);
-    let question = HoldersQuestion { realm: place.realm.clone(), ip: place.ip, during: Span::ALWAYS };
-    let tenures = inquiry.holders(question)?;
+    let tenures = inquiry.holders(HoldersQuestion { realm: realm.clone(), ip, during: Span::ALWAYS })?;
     let mut found: Vec<Named<'k>> = Vec::new();
     for tenure in tenures.iter().copied().filter(|tenure| tenure.held.touches(seen)) {
         let certainty = if tenure.held.contains(seen) { Certainty::Certain } else { Certainty::Likely };

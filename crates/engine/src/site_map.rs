@@ -44,20 +44,7 @@ impl SiteMap {
     /// As [`Site::translators`].
     #[must_use]
     pub fn translators(&self, realm: &Realm, ip: IpAddr, at: Span) -> Vec<Translator> {
-        let known = self.by_address.get(&ip).map_or(&[][..], Vec::as_slice);
-        let mut found = Vec::new();
-        if known.is_empty() && self.planned.is_empty() {
-            return found;
-        }
-        let during = at.widened(self.widest_clock_bound);
-        for &gateway in known.iter().chain(&self.planned) {
-            let facts = self.site.gateway(gateway);
-            if facts.outside_realm == *realm {
-                facts
-                    .names_of(ip, during)
-                    .for_each(|logged_as| found.push(Translator { gateway, logged_as }));
-            }
-        }
+        let mut found: Vec<Translator> = self.any_translators(realm, ip, at).collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -66,11 +53,27 @@ impl SiteMap {
     /// As [`Site::owners`].
     #[must_use]
     pub fn owners(&self, realm: &Realm, ip: IpAddr, at: Span) -> Vec<GatewayIx> {
-        let translators = self.translators(realm, ip, at);
-        let mut owners: Vec<GatewayIx> =
-            translators.into_iter().map(|translator| translator.gateway).collect();
+        let translators = self.any_translators(realm, ip, at);
+        let mut owners: Vec<GatewayIx> = translators.map(|translator| translator.gateway).collect();
+        owners.sort_unstable();
         owners.dedup();
         owners
+    }
+
+    /// Whether the address may be that of any gateway, so that somebody else may be behind it.
+    #[must_use]
+    pub fn is_shared(&self, realm: &Realm, ip: IpAddr, at: Span) -> bool {
+        self.any_translators(realm, ip, at).next().is_some()
+    }
+
+    /// The translators in no order, and perhaps more than once.
+    fn any_translators(&self, realm: &Realm, ip: IpAddr, at: Span) -> impl Iterator<Item = Translator> {
+        let known = self.by_address.get(&ip).map_or(&[][..], Vec::as_slice);
+        let during = at.widened(self.widest_clock_bound);
+        let facts = known.iter().chain(&self.planned).map(|&gateway| (gateway, self.site.gateway(gateway)));
+        facts.filter(move |(_, facts)| facts.outside_realm == *realm).flat_map(move |(gateway, facts)| {
+            facts.names_of(ip, during).map(move |logged_as| Translator { gateway, logged_as })
+        })
     }
 
     /// As [`Site::widest_clock_bound`].

@@ -98,9 +98,12 @@ pub(crate) enum Ways<'k> {
 
 /// Where the ways lead that begin at balancers whose addresses nobody declared, if `leg` is about
 /// something that they carried. `None`: ask first.
-pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ways<'k>> {
+pub(crate) fn undeclared<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ways<'k>> {
     let site = inquiry.site();
     let gateways = balance::undeclared(site, leg);
+    if gateways.is_empty() {
+        return Some(Ways::Unmasked);
+    }
     let found: Vec<Option<Shown<'_>>> =
         gateways.iter().map(|&gateway| balance::touching(leg, gateway, inquiry)).collect();
     let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
@@ -121,11 +124,11 @@ pub(crate) fn undeclared<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option
 }
 
 /// Follows `leg` inwards. `None`: ask first.
-pub(crate) fn ways<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ways<'k>> {
+pub(crate) fn ways<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Ways<'k>> {
     follow(leg, inquiry, &mut Vec::new())
 }
 
-fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>, trail: &mut Vec<Place>) -> Option<Ways<'k>> {
+fn follow<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>, trail: &mut Vec<Place>) -> Option<Ways<'k>> {
     let site = inquiry.site();
     match cross(leg, inquiry)? {
         Crossing::Unmasked => Some(Ways::Unmasked),
@@ -144,19 +147,16 @@ fn follow<'k>(leg: &Leg, inquiry: &Inquiry<'_, '_, 'k>, trail: &mut Vec<Place>) 
 
 /// Follows every step before giving up, so that all questions are asked at once.
 fn all_onward<'k>(
-    leg: &Leg,
+    leg: &Leg<'_>,
     steps: impl Iterator<Item = Step>,
     inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
 ) -> Option<Ways<'k>> {
-    let mut ways = Some(Vec::new());
+    let (mut ways, mut waiting) = (Vec::new(), false);
     for step in steps {
-        match (onward(leg, step, inquiry, trail), &mut ways) {
-            (Some(further), Some(ways)) => ways.extend(further),
-            _ => ways = None,
-        }
+        waiting |= onward(leg, step, inquiry, trail, &mut ways).is_none();
     }
-    Some(Ways::Remain(ways?))
+    (!waiting).then_some(Ways::Remain(ways))
 }
 
 /// One gateway crossed, before asking what lies further inside.
@@ -168,7 +168,7 @@ struct Step {
 impl Step {
     fn by_session(
         site: &SiteMap,
-        leg: &Leg,
+        leg: &Leg<'_>,
         candidate: &Candidate<'_>,
         split: Option<Reason>,
         settled: bool,
@@ -178,7 +178,7 @@ impl Step {
             Endpoint { ip: leg.ours.ip, port: candidate.outside.port().or(leg.ours.port) },
         );
         let inside = candidate.inside.map(|inside| Place::new(candidate.realm.clone(), inside));
-        let peer = |at: Endpoint| Place::new(peer_realm(leg, &candidate.realm, at), at);
+        let peer = |at: Endpoint| Place::new(peer_realm(leg, &candidate.realm, at).clone(), at);
         let spans = candidate.stays.iter().flat_map(|stay| &stay.records);
         let start = spans.clone().map(|s| s.start.to()).min().unwrap_or(LogTime::BEGINNING);
         let end = spans.map(|s| s.end.to()).max().unwrap_or(LogTime::FOREVER);
@@ -218,7 +218,7 @@ impl Step {
         Self { way, gateway: candidate.gateway }
     }
 
-    fn by_rule(site: &SiteMap, leg: &Leg, rule: &Rule<'_>, rules: usize) -> Self {
+    fn by_rule(site: &SiteMap, leg: &Leg<'_>, rule: &Rule<'_>, rules: usize) -> Self {
         let facts = site.gateway(rule.gateway);
         let place = Place::new(facts.inside_realm.clone(), rule.inside);
         let peer = leg.remote.map(|remote| Place::new(leg.peer_realm.clone(), remote));
@@ -258,33 +258,34 @@ impl Step {
     }
 }
 
-/// Asks again from the inside endpoint of `step`, in its realm.
+/// Asks again from the inside endpoint of `step`, in its realm, and adds where that leads.
 fn onward<'k>(
-    leg: &Leg,
+    leg: &Leg<'_>,
     step: Step,
     inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
-) -> Option<Vec<Way>> {
+    ways: &mut Vec<Way>,
+) -> Option<()> {
     let Step { way, gateway } = step;
     match way.stop {
         Stop::Arrived => {}
-        Stop::Ended => return Some(vec![at_the_gateway(inquiry.site(), gateway, way)]),
-        Stop::Stuck(_) => return Some(vec![way]),
+        Stop::Ended => return ended(ways, at_the_gateway(inquiry.site(), gateway, way)),
+        Stop::Stuck(_) => return ended(ways, way),
     }
     // What is not shared ends the way here, without asking; nearly always that is so.
-    let shared = !inquiry.site().translators(&way.place.realm, way.place.ip, leg.at).is_empty();
+    let shared = inquiry.site().is_shared(&way.place.realm, way.place.ip, leg.at);
     if !shared && trail.is_empty() && way.place.endpoint() != leg.ours {
-        return Some(vec![way]);
+        return ended(ways, way);
     }
-    if trail.contains(&way.place) || (way.place.realm == leg.realm && way.place.endpoint() == leg.ours) {
-        return Some(vec![Way { stop: Stop::Stuck(Reason::Loop), ..way }]);
+    if trail.contains(&way.place) || (way.place.realm == *leg.realm && way.place.endpoint() == leg.ours) {
+        return ended(ways, Way { stop: Stop::Stuck(Reason::Loop), ..way });
     }
     if trail.len() + 1 >= HOPS_MAX {
-        return Some(vec![Way { stop: Stop::Stuck(Reason::TooDeep), ..way }]);
+        return ended(ways, Way { stop: Stop::Stuck(Reason::TooDeep), ..way });
     }
     let inner = Leg {
-        realm: way.place.realm.clone(),
-        peer_realm: way.remote.map_or(leg.peer_realm.clone(), |at| peer_realm(leg, &way.place.realm, at)),
+        realm: &way.place.realm,
+        peer_realm: way.remote.map_or(leg.peer_realm, |at| peer_realm(leg, &way.place.realm, at)),
         ours: way.place.endpoint(),
         remote: way.remote,
         opened_by_us: match way.role {
@@ -292,28 +293,37 @@ fn onward<'k>(
             Role::Server => Some(false),
             Role::Unknown => leg.opened_by_us,
         },
-        ..leg.clone()
+        ..*leg
     };
     trail.push(way.place.clone());
     let further = follow(&inner, inquiry, trail);
     trail.pop();
-    Some(match further? {
-        Ways::Unmasked => vec![way],
+    match further? {
+        Ways::Unmasked => ended(ways, way),
         Ways::Nothing { reason: reason @ Reason::GatewayNotConnected, .. } => {
-            vec![Way { stop: Stop::Stuck(reason), ..way }]
+            ended(ways, Way { stop: Stop::Stuck(reason), ..way })
         }
         Ways::Nothing { reason, .. } => {
             let settled = way.settled && reason != Reason::AfterCoverage;
-            vec![Way { stop: Stop::Stuck(Reason::NoInnerRecord), settled, ..way }]
+            ended(ways, Way { stop: Stop::Stuck(Reason::NoInnerRecord), settled, ..way })
         }
-        Ways::Remain(inner) => inner.into_iter().map(|inner| joined(&way, inner)).collect(),
-    })
+        Ways::Remain(inner) => {
+            ways.extend(inner.into_iter().map(|inner| joined(&way, inner)));
+            Some(())
+        }
+    }
+}
+
+/// Adds a way that leads no further.
+fn ended(ways: &mut Vec<Way>, way: Way) -> Option<()> {
+    ways.push(way);
+    Some(())
 }
 
 /// The realm that the peer of the inside leg is meant in: unless the gateway translated it too, it is
 /// the peer that the outside leg shows.
-fn peer_realm(leg: &Leg, inside: &Realm, peer: Endpoint) -> Realm {
-    if leg.remote.is_none_or(|remote| remote.ip == peer.ip) { leg.peer_realm.clone() } else { inside.clone() }
+fn peer_realm<'r>(leg: &Leg<'r>, inside: &'r Realm, peer: Endpoint) -> &'r Realm {
+    if leg.remote.is_none_or(|remote| remote.ip == peer.ip) { leg.peer_realm } else { inside }
 }
 
 /// A flow that was not translated: it ended at the gateway, or the gateway is itself a machine of
@@ -414,7 +424,7 @@ fn evidence(site: &SiteMap, candidate: &Candidate<'_>) -> Vec<Proof> {
     proofs
 }
 
-fn why(candidate: &Candidate<'_>, leg: &Leg, start: LogTime, end: LogTime) -> Why {
+fn why(candidate: &Candidate<'_>, leg: &Leg<'_>, start: LogTime, end: LogTime) -> Why {
     let inside = Span::new(start, end).is_ok_and(|session| session.contains(leg.at));
     let bridged = candidate.stays.iter().all(|stay| stay.is_gap(leg.at));
     let place = match (bridged, inside) {

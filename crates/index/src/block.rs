@@ -8,10 +8,10 @@ mod row;
 
 pub use row::{Row, Written};
 
-use crate::answers;
+use crate::{Arena, answers};
 use finder::Finder;
-use std::net::IpAddr;
-use unmasq_model::{Evidence, Realm, Session, SessionsQuestion};
+use std::{hint::black_box, net::IpAddr};
+use unmasq_model::{Endpoint, Evidence, Realm, Session, SessionsQuestion};
 
 /// An immutable run of rows.
 #[derive(Debug, Default)]
@@ -55,52 +55,77 @@ impl Block {
         self.rows.iter().filter_map(|row| Some((row.realm(&self.realms), row.inside()?, row.gateway())))
     }
 
-    /// The sessions that answer a question, in no order; see [`SessionsQuestion`] for what is promised. None of
-    /// them is bounded by another.
-    pub fn sessions(&self, asked: &SessionsQuestion) -> Vec<Session> {
-        let mut found: Vec<Session> = Vec::new();
-        let mut last: Option<&Row> = None;
-        let sought = row::Sought::by(asked);
-        for row in self.near(asked).filter(|row| sought.may_be(row)) {
-            if !row.reach().touches(asked.during) {
-                continue;
-            }
-            // Copies lie side by side, and differ in where they are written.
-            match (last.is_some_and(|last| last.is_copy_of(row)), found.last_mut()) {
-                (true, Some(session)) => session.evidence.push(row.evidence()),
-                _ => {
-                    let session = row.session(&self.realms);
-                    if !answers(&session, asked) {
-                        continue;
-                    }
-                    found.push(session);
-                    last = Some(row);
-                }
-            }
+    /// Fetches what questions about these endpoints of ours, each with its peer, will read. A look-up by
+    /// itself waits for memory three times, and knows only then what it needs next; many wait together.
+    pub fn bring_near(&self, flows: impl Iterator<Item = (Endpoint, Endpoint)>) {
+        if self.is_empty() {
+            return;
         }
-        for session in &mut found {
-            session.evidence.sort_unstable();
+        let (mut outsides, mut peers) = (Vec::new(), Vec::new());
+        for (ours, remote) in flows {
+            let (IpAddr::V4(ip), Some(port)) = (ours.ip, ours.port) else { continue };
+            outsides.push(row::key_of_outside(ip, port));
+            peers.extend(row::key_of_peer(remote, port));
         }
-        found
+        self.by_outside.bring_near(&outsides);
+        self.by_peer.bring_near(&peers);
+        let places = outsides.iter().flat_map(|key| self.by_outside.find(*key));
+        black_box(places.fold(0, |all, place| all ^ self.rows[place].edges()));
     }
 
-    /// The rows that may answer, and not many more.
-    fn near(&self, asked: &SessionsQuestion) -> Box<dyn Iterator<Item = &Row> + '_> {
-        let rows = |number: usize| &self.rows[number];
+    /// Adds the sessions that answer a question to `found`, in no order; see [`SessionsQuestion`] for what is
+    /// promised. None of them is bounded by another. They are unfolded in `room`.
+    pub fn sessions<'a>(
+        &self,
+        asked: &SessionsQuestion,
+        room: &'a Arena<Session>,
+        found: &mut Vec<&'a Session>,
+    ) {
+        // Copies lie side by side, and differ in where they are written.
+        let mut last: Option<(&Row, &'a mut Session)> = None;
+        let mut add = |session: &'a mut Session| {
+            session.evidence.sort_unstable();
+            found.push(session);
+        };
+        let sought = row::Sought::by(asked);
+        self.each_near(asked, &mut |row| {
+            if !sought.may_be(row) || !row.reach().touches(asked.during) {
+                return;
+            }
+            if let Some((_, session)) = last.as_mut().filter(|(last, _)| last.is_copy_of(row)) {
+                session.evidence.push(row.evidence());
+                return;
+            }
+            let session = row.session(&self.realms);
+            if answers(&session, asked)
+                && let Some((_, whole)) = last.replace((row, room.alloc(session)))
+            {
+                add(whole);
+            }
+        });
+        if let Some((_, whole)) = last {
+            add(whole);
+        }
+    }
+
+    /// Shows `see` the rows that may answer, and not many more.
+    fn each_near<'b>(&'b self, asked: &SessionsQuestion, see: &mut dyn FnMut(&'b Row)) {
         match (asked.outside, asked.remote) {
             ((Some(IpAddr::V4(ip)), Some(port)), _) => {
-                Box::new(self.by_outside.find(row::key_of_outside(ip, port)).map(rows))
+                let places = self.by_outside.find(row::key_of_outside(ip, port));
+                places.for_each(|place| see(&self.rows[place]));
             }
             ((Some(IpAddr::V4(ip)), None), _) => {
                 let from = self.rows.partition_point(|row| row.outside_ip() < ip);
-                Box::new(self.rows[from..].iter().take_while(move |row| row.outside_ip() == ip))
+                self.rows[from..].iter().take_while(|row| row.outside_ip() == ip).for_each(see);
             }
-            ((Some(IpAddr::V6(_)), _), _) => Box::new(std::iter::empty()),
-            ((None, Some(port)), Some(remote)) => match row::key_of_peer(remote, port) {
-                Some(key) => Box::new(self.by_peer.find(key).map(rows)),
-                None => Box::new(std::iter::empty()),
-            },
-            ((None, _), _) => Box::new(self.rows.iter()),
+            ((Some(IpAddr::V6(_)), _), _) => {}
+            ((None, Some(port)), Some(remote)) => {
+                let key = row::key_of_peer(remote, port);
+                let places = key.into_iter().flat_map(|key| self.by_peer.find(key));
+                places.for_each(|place| see(&self.rows[place]));
+            }
+            ((None, _), _) => self.rows.iter().for_each(see),
         }
     }
 }

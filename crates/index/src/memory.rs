@@ -96,11 +96,14 @@ impl Memory {
     /// Which sessions explain an outside endpoint? See [`SessionsQuestion`] for what is promised.
     #[must_use]
     pub fn sessions<'a>(&'a self, asked: &SessionsQuestion, room: &'a Arena<Session>) -> Vec<&'a Session> {
-        let mut found: Vec<&Session> =
-            self.near(asked).filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
-        let bounding = self.bounding(&found);
-        found.extend(bounding);
-        found.extend(self.block.sessions(asked).into_iter().map(|session| &*room.alloc(session)));
+        let mut found: Vec<&Session> = Vec::new();
+        if !self.sessions.is_empty() {
+            let near = self.near(asked);
+            found.extend(near.filter(|s| answers(s, asked) && s.reach().touches(asked.during)));
+            let bounding = self.bounding(&found);
+            found.extend(bounding);
+        }
+        self.block.sessions(asked, room, &mut found);
         found.sort_unstable();
         found.dedup();
         found
@@ -179,6 +182,9 @@ impl Memory {
         let half_told =
             |s: &&&Session| s.start.from() == LogTime::BEGINNING || s.end.to() == LogTime::FOREVER;
         let open: Vec<&Session> = found.iter().filter(half_told).copied().collect();
+        if open.is_empty() {
+            return Vec::new();
+        }
         let port = |s: &Session| Some((s.gateway, s.translation.outside.ip?, s.translation.outside.port()));
         let ports: BTreeSet<_> = open.iter().filter_map(|session| port(session)).collect();
         let places = ports.iter().filter_map(|port| self.by_outside.get(port)).flatten();

@@ -8,7 +8,7 @@ use crate::{
     processes,
 };
 use std::{collections::BTreeSet, error::Error, net::IpAddr, time::Duration};
-use unmasq_decode::Format;
+use unmasq_decode::{Format, alert::AlertKey};
 use unmasq_engine::{Margins, Sieve, SiteMap, settle};
 use unmasq_index::{Arena, Block, Memory};
 use unmasq_io::{
@@ -16,7 +16,7 @@ use unmasq_io::{
     source::{ExpandError, ReadError},
 };
 use unmasq_model::{
-    Alert, Gateway, GatewayIx, GatewayKind, GatewayName, Question, Realm, Site, SourceName, Span, Trace,
+    Alert, End, Gateway, GatewayIx, GatewayKind, GatewayName, Question, Realm, Site, SourceName, Span, Trace,
 };
 
 /// What is known, and how it was learned.
@@ -87,6 +87,12 @@ impl Knowledge {
         settle(alert, &self.site, |question| self.memory.answer(question, &room))
     }
 
+    /// Fetches what the traces of these alerts will look at.
+    pub(crate) fn bring_near(&self, alerts: impl Iterator<Item = AlertKey>) {
+        let flows = alerts.flat_map(|alert| End::BOTH.map(|end| (alert.ends[end], alert.ends[end.other()])));
+        self.memory.block().bring_near(flows);
+    }
+
     /// As [`trace`](Self::trace), for whoever wants to know what is asked.
     pub(crate) fn trace_asking(&self, alert: &Alert, asked: impl Fn(&Question)) {
         let room = Arena::new();
@@ -113,7 +119,7 @@ impl Knowledge {
         };
         let shared = |(realm, ip, gateway): (Option<&Realm>, IpAddr, GatewayIx)| {
             let realm = realm.unwrap_or(&site.gateway(gateway).inside_realm);
-            !site.owners(realm, ip, Span::ALWAYS).is_empty()
+            site.is_shared(realm, ip, Span::ALWAYS)
         };
         site.gateways.iter().any(leads) || self.memory.insides().any(shared)
     }

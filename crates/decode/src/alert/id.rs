@@ -2,6 +2,7 @@
 
 use super::AlertIdentity;
 use crate::splice::strip;
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, sync::Arc};
 use unmasq_model::AlertId;
@@ -17,7 +18,8 @@ use unmasq_model::AlertId;
 /// Keeps some 40 bytes per alert that had no id of its own.
 #[derive(Clone, Debug, Default)]
 pub struct AlertIds {
-    came: HashMap<[u8; 16], u32>,
+    /// How often each came, by the id of the first of its kind. Those are hashes of their own.
+    came: HashMap<[u8; 16], u32, RandomState>,
 }
 
 /// What an alert's id is made of, but for the how-many-th it is.
@@ -28,8 +30,8 @@ pub struct Fingerprint(Print);
 enum Print {
     /// The detector's own id.
     Own(Arc<str>),
-    /// The hash so far, by which equal alerts are known, and the id of the first of them.
-    Hash { so_far: Sha256, key: [u8; 16], first: [u8; 16] },
+    /// The hash so far, and the id of the first of its kind, by which equal alerts are known.
+    Hash { so_far: Sha256, first: [u8; 16], name: AlertId },
 }
 
 impl AlertIds {
@@ -54,30 +56,26 @@ impl AlertIds {
         hash.update([0]);
         hash.update(bare);
         hash.update([0]);
-        let (key, first) = (first_half(hash.clone()), numbered(&hash, 1));
-        Fingerprint(Print::Hash { so_far: hash, key, first })
+        let first = numbered(&hash, "1");
+        Fingerprint(Print::Hash { so_far: hash, first, name: AlertId(hex(first)) })
     }
 
     /// The part of [`id`](Self::id) that counts: give it the fingerprints in the order of their alerts.
     pub fn named(&mut self, fingerprint: Fingerprint) -> AlertId {
         match fingerprint.0 {
             Print::Own(own) => AlertId(own),
-            Print::Hash { so_far, key, first } => {
-                let came = self.came.entry(key).or_insert(0);
+            Print::Hash { so_far, first, name } => {
+                let came = self.came.entry(first).or_insert(0);
                 *came = came.saturating_add(1);
-                AlertId(hex(if *came == 1 { first } else { numbered(&so_far, *came) }))
+                if *came == 1 { name } else { AlertId(hex(numbered(&so_far, &came.to_string()))) }
             }
         }
     }
 }
 
 /// The id of the how-many-th alert of its kind.
-fn numbered(hash: &Sha256, number: u32) -> [u8; 16] {
-    first_half(hash.clone().chain_update(number.to_string()))
-}
-
-fn first_half(hash: Sha256) -> [u8; 16] {
-    let whole: [u8; 32] = hash.finalize().into();
+fn numbered(hash: &Sha256, number: &str) -> [u8; 16] {
+    let whole: [u8; 32] = hash.clone().chain_update(number).finalize().into();
     std::array::from_fn(|at| whole[at])
 }
 
@@ -87,7 +85,7 @@ fn hex(bytes: [u8; 16]) -> Arc<str> {
         let byte = bytes[at / 2];
         digit(if at % 2 == 0 { byte >> 4 } else { byte & 0xf })
     });
-    String::from_utf8_lossy(&digits).into()
+    str::from_utf8(&digits).expect("these digits are text").into()
 }
 
 #[cfg(test)]

@@ -118,7 +118,24 @@ pub struct UnusableAlert {
     pub why: Unreadable,
 }
 
+/// By what the trace of an alert asks; what else the alert says only decides between the answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AlertKey {
+    /// As [`AlertFacts::at`].
+    pub at: Span,
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The two ends.
+    pub ends: PerEnd<Endpoint>,
+}
+
 impl AlertFacts {
+    /// By what its trace asks.
+    #[must_use]
+    pub const fn key(&self) -> AlertKey {
+        AlertKey { at: self.at, protocol: self.protocol, ends: self.ends }
+    }
+
     /// The alert, once its id is known and the realm in which its ends are meant.
     #[must_use]
     pub fn into_alert(self, id: AlertId, realm: Realm) -> Alert {

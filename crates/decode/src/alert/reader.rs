@@ -1,6 +1,6 @@
 //! Reading alerts of one input, line after line.
 
-use super::{AlertFormat, Reading, flat, guardduty, ocsf, snort, suricata, zeek};
+use super::{AlertFormat, AlertKey, Reading, flat, guardduty, ocsf, snort, suricata, zeek};
 use crate::{
     Hints, Unreadable,
     json::{Object, is_blank, text_of},
@@ -46,6 +46,19 @@ impl AlertReader {
             AlertFormat::ZeekJson => object(&zeek::read_json),
             AlertFormat::ZeekTsv => self.table.read(&text),
             AlertFormat::Flat(map) => object(&|line| flat::read(map, line)),
+        }
+    }
+
+    /// By what the trace of the alert in one line asks, as [`read`](Self::read) has it but for less;
+    /// `None` where the line is no alert that can be traced.
+    #[must_use]
+    pub fn key(&mut self, line: &[u8]) -> Option<AlertKey> {
+        if self.format == AlertFormat::SuricataEve {
+            return self.eve.key(&text_of(line));
+        }
+        match self.read(line) {
+            Reading::Alert(facts) => Some(facts.key()),
+            _ => None,
         }
     }
 

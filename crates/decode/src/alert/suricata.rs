@@ -24,8 +24,10 @@
 //! IPv6 is written uncompressed. Alerts about packets without IP have no addresses at all.
 //! <https://docs.suricata.io/en/latest/output/eve/eve-json-format.html>
 
+mod key;
+
 use super::{
-    AlertIdentity, Reading,
+    AlertIdentity, AlertKey, Reading,
     draft::{Draft, end, kept},
 };
 use crate::{
@@ -56,6 +58,7 @@ pub(super) struct Eve {
     tls: Members<{ TLS.len() }>,
     ssh: Members<{ SSH.len() }>,
     client: Members<{ CLIENT.len() }>,
+    keys: key::Keys,
     /// Signatures, agents and the like, which come again and again.
     texts: Interned,
 }
@@ -127,6 +130,7 @@ impl Eve {
             tls: Members::new(TLS),
             ssh: Members::new(SSH),
             client: Members::new(CLIENT),
+            keys: key::Keys::new(),
             texts: Interned::default(),
         }
     }
@@ -221,6 +225,11 @@ impl Eve {
         .finish()
     }
 
+    /// See [`AlertReader::key`](super::AlertReader::key).
+    pub(super) fn key(&mut self, line: &str) -> Option<AlertKey> {
+        self.keys.read(line)
+    }
+
     /// `ssh.client.software_version`, whichever of its dots part members.
     fn ssh_client<'a>(&mut self, [ssh, client, version]: [Option<&'a str>; 3]) -> Text<'a> {
         let within = |client: &'a str, reader: &mut Members<1>| text(reader.read(client)?[0]);
@@ -270,6 +279,7 @@ fn opener(
     protocol: &Result<Protocol, Unreadable>,
     ends: PerEnd<Endpoint>,
 ) -> Option<End> {
+    source[0].as_ref()?;
     let source = end(["src_ip", "src_port"], source, protocol).ok()?;
     let mut same = End::BOTH.into_iter().filter(|&end| ends[end] == source);
     let opener = same.next()?;

@@ -43,6 +43,25 @@ fn a_session_log_in_json_is_not_taken_for_alerts() {
     }
 }
 
+/// What a light reading of a line must say.
+fn key_of(reading: &Reading) -> Option<AlertKey> {
+    match reading {
+        Reading::Alert(facts) => Some(facts.key()),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_light_reading_says_what_a_whole_one_does() {
+    let samples = [include_str!("testdata/eve.jsonl"), include_str!("testdata/ndr.jsonl"), "\r\n[1]\n{}\n"];
+    for format in AlertFormat::PRESETS {
+        let (mut whole, mut light) = (reader(&format), reader(&format));
+        for line in samples.iter().flat_map(|sample| sample.lines()) {
+            assert_eq!(light.key(line.as_bytes()), key_of(&whole.read(line.as_bytes())), "{line}");
+        }
+    }
+}
+
 #[test]
 fn what_is_no_object_is_unreadable_and_a_blank_line_is_nothing() {
     for format in AlertFormat::PRESETS {
@@ -56,6 +75,24 @@ proptest! {
     fn no_bytes_are_a_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
         for format in AlertFormat::PRESETS {
             let _ = (reader(&format).read(&line), detect(&line));
+        }
+    }
+
+    /// One reader for all lines: what one of them is like must not show in what the next is read as.
+    #[test]
+    fn a_damaged_line_is_read_alike_by_both(
+        damages in prop::collection::vec((0..8_usize, any::<prop::sample::Index>(), 0..4_usize, any::<char>()), 1..20),
+    ) {
+        let lines: Vec<&str> = include_str!("testdata/eve.jsonl").lines().collect();
+        let (mut whole, mut light) = (reader(&AlertFormat::SuricataEve), reader(&AlertFormat::SuricataEve));
+        for (line, at, length, put) in damages {
+            let mut damaged: Vec<char> = lines[line].chars().collect();
+            let at = at.index(damaged.len());
+            damaged.splice(at..(at + length).min(damaged.len()), [put]);
+            for line in [damaged.into_iter().collect::<String>().as_str(), lines[line]] {
+                let reading = whole.read(line.as_bytes());
+                prop_assert_eq!(light.key(line.as_bytes()), key_of(&reading), "{}", line);
+            }
         }
     }
 
@@ -74,7 +111,9 @@ proptest! {
         let members: Vec<_> = names.iter().zip(&values).map(|(n, v)| format!("\"{n}\":{v}")).collect();
         let line = format!("{{{}}}", members.join(","));
         for format in AlertFormat::PRESETS {
-            let _ = reader(&format).read(line.as_bytes());
+            let mut reader = reader(&format);
+            let reading = reader.read(line.as_bytes());
+            prop_assert_eq!(reader.key(line.as_bytes()), key_of(&reading));
         }
     }
 }

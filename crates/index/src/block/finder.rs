@@ -1,5 +1,7 @@
 //! Places by key: few memory accesses, whatever the number of places.
 
+use std::hint::black_box;
+
 /// Numbers from 0 by their keys; keys are spread evenly over all their values, and may be shared.
 ///
 /// Sketch: nine bytes for each number; finding one touches a start, and its neighbours.
@@ -36,9 +38,22 @@ impl Finder {
         Self { places, starts, shift }
     }
 
+    /// Fetches what finding these keys will read. No read waits for another, as they do where each key is
+    /// found by itself.
+    pub(super) fn bring_near(&self, keys: &[u32]) {
+        let start = |key: &u32| self.starts.get(self.bucket(*key)).map_or(0, |start| *start);
+        black_box(keys.iter().fold(0, |all, key| all ^ start(key)));
+        let place = |key: &u32| self.places.get(start(key) as usize).map_or(0, |(place, _)| *place);
+        black_box(keys.iter().fold(0, |all, key| all ^ place(key)));
+    }
+
+    fn bucket(&self, key: u32) -> usize {
+        (key >> self.shift) as usize
+    }
+
     /// The numbers that have this key, in order.
     pub(super) fn find(&self, key: u32) -> impl Iterator<Item = usize> + '_ {
-        let bucket = (key >> self.shift) as usize;
+        let bucket = self.bucket(key);
         let range = match self.starts.get(bucket..bucket + 2) {
             Some(&[from, to]) => from as usize..to as usize,
             _ => 0..0,

@@ -148,6 +148,11 @@ impl Row {
         span(self.start, self.end)
     }
 
+    /// Something of its first and of its last bytes: who has read them has it near.
+    pub(super) fn edges(&self) -> u64 {
+        self.outside ^ u64::from(self.realm)
+    }
+
     /// Whether both tell the same, each at its place.
     pub(super) fn is_copy_of(&self, other: &Self) -> bool {
         *self == Self { place: self.place, ..*other }

@@ -9,7 +9,7 @@ use crate::{
     Knowledge, NodeError, Progress, Unread, knowledge::Prepared, ordered::on_every_core, plan::Sources,
 };
 use std::{cell::RefCell, collections::BTreeSet};
-use unmasq_decode::alert::{AlertFacts, Reading};
+use unmasq_decode::alert::{AlertKey, AlertReader, Reading};
 use unmasq_engine::{Sieve, Wants};
 use unmasq_io::source::{Meter, open_found};
 use unmasq_model::{AlertId, Question};
@@ -30,8 +30,10 @@ pub(super) fn learn(
         return prepared.learn(&Sieve::open(), batch.cites(), progress);
     }
     let wants = Wants::nothing(&prepared.site, prepared.margins());
-    let mut wants = gather(batch, &wants, progress, &|wants: &mut Wants, facts: AlertFacts| {
-        wants.add(facts.protocol, facts.ends, facts.at);
+    let mut wants = gather(batch, &wants, progress, AlertReader::key, &|wants: &mut Wants, key| {
+        if let Some(AlertKey { protocol, ends, at }) = key {
+            wants.add(protocol, ends, at);
+        }
     })?;
     for _ in 0..ROUNDS_MAX {
         let sieve = Sieve::of(wants);
@@ -66,8 +68,9 @@ fn further(
     progress: &dyn Progress,
 ) -> Result<BTreeSet<Question>, NodeError> {
     let realms = knowledge.realms();
-    gather(batch, &BTreeSet::new(), progress, &|asked: &mut BTreeSet<Question>, facts: AlertFacts| {
-        let realm = realm_of(knowledge, &realms, facts.realm.as_ref());
+    let note = |asked: &mut BTreeSet<Question>, reading| {
+        let Reading::Alert(facts) = reading else { return };
+        let realm = realm_of(&knowledge.site.sensor_realm, &realms, facts.realm.as_ref());
         let alert = facts.into_alert(AlertId("".into()), realm);
         let asked = RefCell::new(asked);
         knowledge.trace_asking(&alert, |question| {
@@ -75,7 +78,8 @@ fn further(
                 asked.borrow_mut().insert(question.clone());
             }
         });
-    })
+    };
+    gather(batch, &BTreeSet::new(), progress, AlertReader::read, &note)
 }
 
 impl Batch {
@@ -102,12 +106,14 @@ impl Gathered for BTreeSet<Question> {
     }
 }
 
-/// Reads all alerts once, and what `note` makes of them. What cannot be read is not for this pass to say.
-fn gather<G: Gathered>(
+/// Reads all alerts once by `read`, and gathers what `note` makes of them. What cannot be read is not for
+/// this pass to say.
+fn gather<G: Gathered, R>(
     batch: &Batch,
     nothing: &G,
     progress: &dyn Progress,
-    note: &(dyn Fn(&mut G, AlertFacts) + Sync),
+    read: fn(&mut AlertReader, &[u8]) -> R,
+    note: &(impl Fn(&mut G, R) + Sync),
 ) -> Result<G, NodeError> {
     let mut all = nothing.clone();
     for (found, format) in &batch.inputs {
@@ -116,11 +122,11 @@ fn gather<G: Gathered>(
         let Some(file) = AlertFile::new(found, input, format.clone(), &batch.options)? else { continue };
         progress.begin(found.location.name().as_str(), found.bytes, &meter);
         let gathered = on_every_core(|| {
-            let (mut reader, mut own) = (AlertsReader::default(), nothing.clone());
+            let (mut reader, mut own) = (AlertsReader::new(read), nothing.clone());
             while let Some(mut lines) = file.next(&mut reader, &batch.options.field) {
                 for line in lines.lines.drain(..) {
-                    if let Says::Read(Reading::Alert(facts)) = line.says {
-                        note(&mut own, *facts);
+                    if let Says::Read(read) = line.says {
+                        note(&mut own, read);
                     }
                 }
                 reader.done_with(lines);

@@ -1,6 +1,9 @@
 //! Traces as a table (RFC 4180): a row for each shared address of an alert, one for an alert without any.
 
-use std::{fmt::Display, io::Write, net::IpAddr};
+use std::{
+    fmt::{Display, Write},
+    net::IpAddr,
+};
 use unmasq_decode::alert::AlertIdentity;
 use unmasq_model::{
     Status, Trace,
@@ -61,7 +64,7 @@ impl Table {
 
     /// A text, in quotes if it holds what parts cells and rows.
     fn cell(&mut self, text: &str) -> &mut Self {
-        if text.contains(['"', ',', '\r', '\n']) {
+        if text.bytes().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n')) {
             self.cells.push('"');
             self.cells.push_str(&text.replace('"', "\"\""));
             self.cells.push('"');
@@ -74,10 +77,9 @@ impl Table {
 
     /// Something that is written in letters, digits, dots and dashes.
     fn shown(&mut self, shown: impl Display) -> &mut Self {
-        use std::fmt::Write;
         // Writing to a String cannot fail.
-        let _ = write!(self.cells, "{shown},");
-        self
+        let _ = write!(self.cells, "{shown}");
+        self.empty(1)
     }
 
     /// The address and the port of a place, each in a cell.
@@ -114,8 +116,8 @@ impl Table {
 
     fn last(&mut self, text: &str, out: &mut Vec<u8>) {
         self.cell(text).cells.pop();
-        // Writing to a vector cannot fail.
-        let _ = writeln!(out, "{}", self.cells);
+        self.cells.push('\n');
+        out.extend_from_slice(self.cells.as_bytes());
         self.cells.clear();
     }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 use unmasq_decode::{
     Hints, Unreadable,
-    alert::{AlertFormat, AlertReader, Reading},
+    alert::{AlertFormat, AlertReader},
 };
 use unmasq_io::source::{Chunk, ChunkPart, Chunks, Found, Input, LINE_LIMIT, ReadError, SAMPLE_BYTES};
 
@@ -36,32 +36,32 @@ struct Source {
     empty: bool,
 }
 
-/// One of those who read.
-#[derive(Default)]
-pub(super) struct AlertsReader {
+/// One of those who read, and what it reads of a line.
+pub(super) struct AlertsReader<R> {
+    read: fn(&mut AlertReader, &[u8]) -> R,
     reader: Option<(AlertReader, u64)>,
     buffer: Vec<u8>,
-    lines: Vec<Line>,
+    lines: Vec<Line<R>>,
 }
 
 /// Some lines of the file.
-pub(super) struct Lines {
+pub(super) struct Lines<R> {
     /// The place of this among all, from 0.
     pub(super) number: u64,
     pub(super) bytes: Vec<u8>,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<Line<R>>,
 }
 
 /// One line: where it stands, with its end, and what it says.
-pub(super) struct Line {
+pub(super) struct Line<R> {
     pub(super) range: Range<usize>,
-    pub(super) says: Says,
+    pub(super) says: Says<R>,
 }
 
 /// What a line says.
-pub(super) enum Says {
+pub(super) enum Says<R> {
     /// What its form has for it.
-    Read(Reading),
+    Read(R),
     /// Nothing: it cannot be read whole.
     Refused(Unreadable),
     /// Nothing new: it is more of the line before.
@@ -93,7 +93,7 @@ impl AlertFile {
     }
 
     /// The next lines, for `reader`; `None` at the end.
-    pub(super) fn next(&self, reader: &mut AlertsReader, field: &str) -> Option<Lines> {
+    pub(super) fn next<R>(&self, reader: &mut AlertsReader<R>, field: &str) -> Option<Lines<R>> {
         if self.stopped.load(Ordering::Relaxed) {
             return None;
         }
@@ -111,13 +111,13 @@ impl AlertFile {
         let turns = source.reader.turns(&chunk.bytes);
         if turns {
             source.turns += 1;
-            self.read(&mut source.reader, &chunk, field, &mut lines);
+            self.read(&mut source.reader, reader.read, &chunk, field, &mut lines);
             reader.reader = None;
         } else {
             let known = reader.reader.take().filter(|(_, turns)| *turns == source.turns);
             let (mut fork, turns) = known.unwrap_or_else(|| (source.reader.fork(), source.turns));
             drop(source);
-            self.read(&mut fork, &chunk, field, &mut lines);
+            self.read(&mut fork, reader.read, &chunk, field, &mut lines);
             reader.reader = Some((fork, turns));
         }
         Some(Lines { number: chunk.number, bytes: chunk.bytes, lines })
@@ -137,12 +137,23 @@ impl AlertFile {
         }
     }
 
-    fn read(&self, reader: &mut AlertReader, chunk: &Chunk, field: &str, lines: &mut Vec<Line>) {
+    fn read<R>(
+        &self,
+        reader: &mut AlertReader,
+        read: fn(&mut AlertReader, &[u8]) -> R,
+        chunk: &Chunk,
+        field: &str,
+        lines: &mut Vec<Line<R>>,
+    ) {
         let all = 0..chunk.bytes.len();
         match chunk.part {
             ChunkPart::Lines => {
                 for (range, line) in chunk.lines() {
-                    let says = self.says(reader, range.len(), line, field);
+                    let says = if range.len() > LINE_LIMIT {
+                        Says::Refused(TOO_LONG)
+                    } else {
+                        Says::Read(read(reader, &self.format.carrier().alert_of(line, field)))
+                    };
                     lines.push(Line { range, says });
                 }
             }
@@ -155,18 +166,16 @@ impl AlertFile {
             ChunkPart::More => lines.push(Line { range: all, says: Says::More }),
         }
     }
-
-    fn says(&self, reader: &mut AlertReader, length: usize, line: &[u8], field: &str) -> Says {
-        if length > LINE_LIMIT {
-            return Says::Refused(TOO_LONG);
-        }
-        Says::Read(reader.read(&self.format.carrier().alert_of(line, field)))
-    }
 }
 
-impl AlertsReader {
+impl<R> AlertsReader<R> {
+    /// One that makes of each line what `read` does.
+    pub(super) const fn new(read: fn(&mut AlertReader, &[u8]) -> R) -> Self {
+        Self { read, reader: None, buffer: Vec::new(), lines: Vec::new() }
+    }
+
     /// Takes back what lines were in.
-    pub(super) fn done_with(&mut self, lines: Lines) {
+    pub(super) fn done_with(&mut self, lines: Lines<R>) {
         self.buffer = lines.bytes;
         self.lines = lines.lines;
     }

@@ -8,17 +8,29 @@ use unmasq_model::{
     trace::{EndTrace, Proof},
 };
 
-/// Appends `line` with its trace to `out`.
-pub(super) fn put(
-    carrier: Carrier,
-    line: &[u8],
-    options: &Options,
-    trace: Trace,
-    out: &mut Vec<u8>,
-) -> Result<(), SpliceError> {
-    let trace = detailed(trace, options.evidence);
-    let json = serde_json::to_string(&trace).expect("a trace is plain data");
-    carrier.put_into(line, &options.field, &json, out)
+/// Puts traces beside their alerts.
+#[derive(Default)]
+pub(super) struct Renderer {
+    /// The trace that is being written.
+    json: Vec<u8>,
+}
+
+impl Renderer {
+    /// Appends `line` with its trace to `out`.
+    pub(super) fn put(
+        &mut self,
+        carrier: Carrier,
+        line: &[u8],
+        options: &Options,
+        trace: Trace,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SpliceError> {
+        let trace = detailed(trace, options.evidence);
+        self.json.clear();
+        serde_json::to_writer(&mut self.json, &trace).expect("a trace is plain data");
+        let json = str::from_utf8(&self.json).expect("JSON is text");
+        carrier.put_into(line, &options.field, json, out)
+    }
 }
 
 /// The trace with as much of the evidence as is wanted, and no secret in it.

@@ -4,7 +4,7 @@ use super::{
     Batch, OutputForm,
     csv::Table,
     read::{AlertFile, AlertsReader, Line, Lines, Says},
-    render,
+    render::Renderer,
 };
 use crate::{
     Knowledge, NodeError, Progress, Summary, Unread,
@@ -13,7 +13,7 @@ use crate::{
 use std::{collections::BTreeSet, io::Write};
 use unmasq_decode::{
     Carrier, Unreadable,
-    alert::{AlertIds, Fingerprint, Reading},
+    alert::{AlertIds, AlertReader, Fingerprint, Reading},
 };
 use unmasq_engine::unreadable;
 use unmasq_io::source::{Found, Meter, content, open_found};
@@ -55,9 +55,8 @@ pub(super) fn all(
 
 /// The realm in which an alert means its ends: its own word if the site knows such a realm, else
 /// its sensor's.
-pub(super) fn realm_of(knowledge: &Knowledge, realms: &BTreeSet<Realm>, named: Option<&Realm>) -> Realm {
-    let known = named.filter(|realm| realms.contains(*realm));
-    known.unwrap_or(&knowledge.site.sensor_realm).clone()
+pub(super) fn realm_of(sensor: &Realm, realms: &BTreeSet<Realm>, named: Option<&Realm>) -> Realm {
+    named.filter(|realm| realms.contains(*realm)).unwrap_or(sensor).clone()
 }
 
 /// One file's alerts being traced.
@@ -80,6 +79,17 @@ struct Written<'o> {
     writer: Writer<'o>,
     summary: Summary,
     failed: Option<NodeError>,
+}
+
+/// What one of those who trace has for itself.
+struct Own {
+    /// The sensor's realm. Every trace names it again and again; to count the users of one that all share
+    /// would cost more than all else about a name.
+    sensor: Realm,
+    table: Table,
+    renderer: Renderer,
+    counted: Summary,
+    done: Done,
 }
 
 /// What came of some lines.
@@ -109,20 +119,26 @@ impl<'t> Tracing<'t> {
         let written = Ordered::new(Written { writer, summary, failed: None });
         let counts = on_every_core(|| {
             let _guards = (names.guarded(), written.guarded());
-            let (mut reader, mut counted) = (AlertsReader::default(), Summary::default());
-            let mut done = Done::default();
+            let mut reader = AlertsReader::new(AlertReader::read);
+            let mut own = Own {
+                sensor: self.knowledge.site.sensor_realm.as_str().into(),
+                table: Table::default(),
+                renderer: Renderer::default(),
+                counted: Summary::default(),
+                done: Done::default(),
+            };
             while let Some(mut lines) = file.next(&mut reader, &self.batch.options.field) {
                 let prints = self.fingerprints(&lines);
                 let (named, before) = names.pass(lines.number, |names| names.next(&lines.lines, prints));
-                self.lines(&mut lines, named, before, &mut counted, &mut done);
+                self.lines(&mut lines, named, before, &mut own);
                 written.pass(lines.number, |written| {
-                    if written.take(self.found, &mut done).is_err() {
+                    if written.take(self.found, &mut own.done).is_err() {
                         file.stop();
                     }
                 });
                 reader.done_with(lines);
             }
-            counted
+            own.counted
         });
         let Written { mut writer, mut summary, failed } = written.into_inner();
         if let Some(failed) = failed {
@@ -135,7 +151,7 @@ impl<'t> Tracing<'t> {
     }
 
     /// What the alerts of some lines are named by.
-    fn fingerprints(&self, lines: &Lines) -> Vec<Fingerprint> {
+    fn fingerprints(&self, lines: &Lines<Reading>) -> Vec<Fingerprint> {
         let prints = lines.lines.iter().filter_map(|line| {
             let identity = match &line.says {
                 Says::Read(Reading::Alert(facts)) => &facts.identity,
@@ -148,22 +164,19 @@ impl<'t> Tracing<'t> {
         prints.collect()
     }
 
-    fn alert_bytes<'l>(&self, lines: &'l Lines, line: &Line) -> std::borrow::Cow<'l, [u8]> {
+    fn alert_bytes<'l>(&self, lines: &'l Lines<Reading>, line: &Line<Reading>) -> std::borrow::Cow<'l, [u8]> {
         let first = lines.number == 0 && line.range.start == 0;
         self.carrier.alert_of(content(&lines.bytes[line.range.clone()], first), &self.batch.options.field)
     }
 
-    fn lines(
-        &self,
-        lines: &mut Lines,
-        named: Vec<AlertId>,
-        before: u64,
-        counted: &mut Summary,
-        done: &mut Done,
-    ) {
+    fn lines(&self, lines: &mut Lines<Reading>, named: Vec<AlertId>, before: u64, own: &mut Own) {
+        let Own { sensor, table, renderer, counted, done } = own;
         let options = &self.batch.options;
         let (mut named, mut number) = (named.into_iter(), before);
-        let mut table = Table::default();
+        self.knowledge.bring_near(lines.lines.iter().filter_map(|line| match &line.says {
+            Says::Read(Reading::Alert(facts)) => Some(facts.key()),
+            _ => None,
+        }));
         for Line { range, says } in lines.lines.drain(..) {
             let bytes = &lines.bytes[range];
             let blank = bytes.trim_ascii_start().is_empty();
@@ -174,7 +187,7 @@ impl<'t> Tracing<'t> {
                 Says::Read(Reading::Alert(facts)) => {
                     let mut facts = *facts;
                     let identity = std::mem::take(&mut facts.identity);
-                    let realm = realm_of(self.knowledge, self.realms, facts.realm.as_ref());
+                    let realm = realm_of(sensor, self.realms, facts.realm.as_ref());
                     let alert = facts.into_alert(next_id(), realm);
                     let trace = self.knowledge.trace(&alert);
                     counted.count(&self.knowledge.site, &alert, &trace);
@@ -207,7 +220,7 @@ impl<'t> Tracing<'t> {
             match options.output {
                 OutputForm::Csv => table.rows(&identity, &trace, &mut done.bytes),
                 OutputForm::Alerts => {
-                    if render::put(self.carrier, bytes, options, trace, &mut done.bytes).is_err() {
+                    if renderer.put(self.carrier, bytes, options, trace, &mut done.bytes).is_err() {
                         let (file, field) = (self.found.location.to_string(), options.field.clone());
                         done.failed.get_or_insert(NodeError::ForeignField { file, line: number, field });
                         return;
@@ -220,7 +233,7 @@ impl<'t> Tracing<'t> {
 
 impl Names {
     /// Names the alerts of the next lines, and says how many lines came before those.
-    fn next(&mut self, lines: &[Line], prints: Vec<Fingerprint>) -> (Vec<AlertId>, u64) {
+    fn next(&mut self, lines: &[Line<Reading>], prints: Vec<Fingerprint>) -> (Vec<AlertId>, u64) {
         let before = self.lines;
         self.lines += lines.iter().filter(|line| !matches!(line.says, Says::More)).count() as u64;
         (prints.into_iter().map(|print| self.ids.named(print)).collect(), before)
