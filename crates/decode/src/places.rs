@@ -14,6 +14,12 @@ impl<const N: usize> Places<N> {
         Self([NOWHERE; N])
     }
 
+    /// From where to where the value of a name stands; beyond every line if it stands nowhere.
+    #[inline(always)]
+    pub(crate) const fn at(&self, slot: usize) -> (usize, usize) {
+        self.0[slot]
+    }
+
     /// From where to where the value of a name stands.
     #[inline(always)]
     pub(crate) fn get(&self, slot: usize) -> Option<(usize, usize)> {

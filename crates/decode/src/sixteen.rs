@@ -87,21 +87,32 @@ const ALL: u32 = (1 << SIXTEEN) - 1;
 
 /// Where the first byte that is of those is, from `at` on.
 #[inline(always)]
-pub(crate) fn find(bytes: &[u8], mut at: usize, those: impl Fn(Sixteen) -> u32) -> Option<usize> {
-    while let Some(block) = bytes.get(at..)?.first_chunk() {
+pub(crate) fn find(bytes: &[u8], at: usize, those: impl Fn(Sixteen) -> u32) -> Option<usize> {
+    // Most of what is sought is near.
+    if let Some(block) = bytes.get(at..)?.first_chunk() {
         let found = those(Sixteen::new(*block));
         if found != 0 {
             return Some(at + found.trailing_zeros() as usize);
         }
-        at += SIXTEEN;
     }
-    let rest = &bytes[at..];
+    find_further(bytes, at, those)
+}
+
+#[inline(never)]
+fn find_further(bytes: &[u8], at: usize, those: impl Fn(Sixteen) -> u32) -> Option<usize> {
+    let (blocks, rest) = bytes[at..].as_chunks();
+    for (before, block) in (at..).step_by(SIXTEEN).zip(blocks) {
+        let found = those(Sixteen::new(*block));
+        if found != 0 {
+            return Some(before + found.trailing_zeros() as usize);
+        }
+    }
     let found = match bytes.last_chunk() {
         Some(last) => those(Sixteen::new(*last)) >> (SIXTEEN - rest.len()),
         None => those(Sixteen::new(padded(rest))),
     };
     let more = found.trailing_zeros() as usize;
-    (more < rest.len()).then_some(at + more)
+    (more < rest.len()).then_some(bytes.len() - rest.len() + more)
 }
 
 /// All bytes in blocks, each with its position; behind the last ones are noughts.

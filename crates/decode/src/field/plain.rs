@@ -20,12 +20,12 @@ impl Short {
     /// The text from `start` to `end` of a line; `None` if it is longer.
     #[inline(always)]
     pub(crate) fn within(line: &[u8], start: usize, end: usize) -> Option<Self> {
-        let length = end.checked_sub(start).filter(|length| *length <= SIXTEEN)?;
+        let length = end.wrapping_sub(start);
         let bytes = match line.get(..end)?.last_chunk() {
             Some(bytes) => *bytes,
             None => padded(line.get(start..end)?),
         };
-        Some(Self { bytes, length })
+        (length <= SIXTEEN).then_some(Self { bytes, length })
     }
 
     /// A text by itself; `None` if it is longer.
@@ -92,20 +92,38 @@ impl Short {
         }
     }
 
+    /// A number of one to eight digits.
+    #[inline(always)]
+    fn small_number(self) -> Option<u32> {
+        if !(1..=8).contains(&self.length) {
+            return None;
+        }
+        eight_digits(last(self.halves().1, self.length))
+    }
+
     /// A port; see [`port`](super::port).
     #[inline(always)]
     pub(crate) fn port(self) -> Option<u16> {
-        self.number()?.try_into().ok()
+        self.small_number()?.try_into().ok()
+    }
+
+    /// A number below 256.
+    #[inline(always)]
+    pub(crate) fn byte(self) -> Option<u8> {
+        self.small_number()?.try_into().ok()
     }
 
     /// Seconds since the Unix epoch in ten digits, which is from 2001 to 2286; see
     /// [`unix_time`](super::unix_time).
     #[inline(always)]
     pub(crate) fn seconds(self) -> Option<Span> {
-        let seconds = i64::try_from(self.number()?).ok()?;
-        if self.length != 10 || seconds < 1_000_000_000 {
+        let [.., first, second, _, _, _, _, _, _, _, _] = self.bytes;
+        let (first, second) = (first.wrapping_sub(b'0'), second.wrapping_sub(b'0'));
+        if self.length != 10 || !(1..=9).contains(&first) || second > 9 {
             return None;
         }
+        let low = i64::from(eight_digits(self.halves().1 ^ ZEROS)?);
+        let seconds = (i64::from(first) * 10 + i64::from(second)) * 100_000_000 + low;
         let at = |us| LogTime::from_unix_us(seconds * 1_000_000 + us);
         Some(Span::between(at(0)?, at(999_999)?))
     }

@@ -341,7 +341,7 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
     #[inline(always)]
     fn brief<'n>(&self, names: &'n mut RecordNames) -> Option<Brief<'n>> {
         let protocol = self.short(Field::Protocol).or_else(|| self.short(Field::Portocol))?;
-        let protocol = Protocol::from_number(protocol.number()?.try_into().ok()?);
+        let protocol = Protocol::from_number(protocol.byte()?);
         if !protocol.has_ports() {
             return None;
         }
@@ -361,7 +361,7 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
 
     #[inline(always)]
     fn short(&self, field: Field) -> Option<Short> {
-        let (start, end) = self.places.get(field as usize)?;
+        let (start, end) = self.places.at(field as usize);
         let (start, end) = F::plain(self.line, start, end);
         Short::within(self.line, start, end)
     }

@@ -225,14 +225,17 @@ impl Shape {
 
     /// Finds the values of a line of this shape, all of which are plain.
     ///
-    /// What stands between is compared with what was text, so that a line of plain values is text too.
+    /// What stands between is compared with what was text, so that a line of plain values is text too, and a
+    /// number that goes on is found out.
     #[inline]
     fn plain_values<const N: usize>(&self, line: &[u8], places: &mut Places<N>) -> bool {
         let mut at = 0;
         for part in &self.parts {
             let start = at + part.length;
-            let end = if self.stands(part, line, start) { scan::plain_end(line, start) } else { None };
-            let Some(end) = end else { return false };
+            if !self.stands(part, line, start) {
+                return false;
+            }
+            let Some(end) = scan::plain_start_end(line, start) else { return false };
             places.set(part.slot, start, end);
             at = end;
         }

@@ -16,17 +16,23 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The position after the value that begins at `at`, if it is a text of ASCII without escapes, or a whole
-/// number with nothing behind it: most are. The bytes need not be UTF-8.
+/// number: most are. The bytes need not be UTF-8.
 #[inline(always)]
 pub(super) fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = plain_start_end(bytes, at)?;
+    (bytes[at] == b'"' || matches!(bytes.get(end), Some(b',' | b'}'))).then_some(end)
+}
+
+/// The same; of a number with a fraction or exponent, or before white space, only so far.
+#[inline(always)]
+pub(super) fn plain_start_end(bytes: &[u8], at: usize) -> Option<usize> {
     let first = *bytes.get(at)?;
     if first == b'"' {
         let quote = sixteen::find(bytes, at + 1, Sixteen::end_ascii_json_text)?;
         return (bytes[quote] == b'"').then_some(quote + 1);
     }
     let end = some_digits_end(bytes, at)?;
-    let is_whole = matches!(bytes.get(end), Some(b',' | b'}')) && (first != b'0' || end == at + 1);
-    is_whole.then_some(end)
+    (first != b'0' || end == at + 1).then_some(end)
 }
 
 /// The same of any value.
