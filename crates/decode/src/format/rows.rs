@@ -5,7 +5,7 @@ use crate::{
     Unreadable,
     json::str_of,
     places::{Found, Places},
-    sixteen,
+    sixteen::{self, SIXTEEN},
 };
 use memchr::memchr_iter;
 use std::borrow::Cow;
@@ -182,8 +182,15 @@ fn trimmed(line: &str, (start, end): (usize, usize)) -> (usize, usize) {
 /// Whether a cell of the line begins with a digit, between whichever delimiters: then it is no header
 /// row. What parts no cells stands within one, and is in no name.
 fn has_number(line: &[u8]) -> bool {
-    let parts = |byte: u8| matches!(byte, b',' | b'|' | b'\t' | b' ');
-    line.windows(2).any(|pair| parts(pair[0]) && pair[1].is_ascii_digit())
+    let mut before = 0;
+    sixteen::blocks(line).any(|(at, block)| {
+        let parts = b",|\t ".iter().fold(0, |parts, byte| parts | block.equal(*byte));
+        let begins = parts << 1 | before;
+        before = parts >> (SIXTEEN - 1);
+        // Behind the line stand noughts, which are none of its digits.
+        let ours = (1_u32 << (line.len() - at).min(SIXTEEN)) - 1;
+        begins & block.digits() & ours != 0
+    })
 }
 
 /// The columns that `line` names; `None` if it is no header row.
@@ -299,6 +306,13 @@ mod tests {
             line in "\u{feff}{0,2}([0-9a-dx]{0,9}[,|\t ]){0,4}[0-9a-dx \"]{0,3}[\r\n]{0,2}|[1abcdx,|\t \"\r]{0,14}|.{0,20}",
         ) {
             prop_assert_eq!(read(header, &line).0, read_surely(header, &line), "{:?}", line);
+        }
+
+        #[test]
+        fn a_number_is_found_wherever_it_stands(line in "[a0,]{0,3}[a,]{0,40}[a0,| \t]{0,3}") {
+            let parts = |byte: u8| matches!(byte, b',' | b'|' | b'\t' | b' ');
+            let there = line.as_bytes().windows(2).any(|pair| parts(pair[0]) && pair[1].is_ascii_digit());
+            prop_assert_eq!(has_number(line.as_bytes()), there, "{:?}", line);
         }
 
         #[test]
