@@ -4,7 +4,7 @@
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use unmasq_decode::{
-    Carrier, Cited, Fact, Format, Framing, Hints, ProcessFormat, Said, Sighting, SpliceError,
+    Carrier, Cited, Fact, Format, Framing, Hints, ProcessFormat, Record, Said, Sighting, SpliceError,
     alert::{self, AlertFormat, AlertIdentity, AlertIds, Reading},
     assemble, detect, splice, strip,
 };
@@ -32,7 +32,11 @@ pub fn alert(log: &[u8]) {
     {
         let mut reader = format.reader(hints);
         for line in log.split(|&byte| byte == b'\n') {
-            if let Reading::Alert(facts) = reader.read(line) {
+            let key = reader.key(line);
+            let reading = reader.read(line);
+            assert_eq!(key.is_some(), matches!(reading, Reading::Alert(_)), "a key to nothing, or none");
+            if let Reading::Alert(facts) = reading {
+                assert_eq!(key, Some(facts.key()), "another key");
                 assert!(facts.at.from() <= facts.at.to() && facts.at.to().is_finite(), "no time");
                 assert!(
                     facts.protocol.has_ports() || facts.ends.src.port.is_none(),
@@ -118,7 +122,13 @@ fn read(format: Format, hints: &Hints, log: &[u8]) -> Vec<Sighting> {
     let Ok(mut decoder) = format.decoder(hints) else { return Vec::new() };
     let mut said = Said::default();
     for (position, frame) in format.traits().framing.frames(log) {
+        let brief = decoder.brief(frame).map(Record::from);
+        let before = said.records.len();
         decoder.read_at(position, frame, &mut said);
+        if let Some(brief) = brief {
+            let read = said.records[before..].iter().map(|cited| &cited.record);
+            assert!(read.eq([&brief]), "in brief it says something else");
+        }
     }
     decoder.finish(&mut said);
     if format.traits().framing == Framing::Lines {

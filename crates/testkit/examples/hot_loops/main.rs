@@ -32,7 +32,7 @@ const SIEVED_ALERTS: usize = 10_000;
 /// A loop by name, and what works through its items so many times.
 type HotLoop = (&'static str, fn(usize));
 
-const LOOPS: [HotLoop; 13] = [
+const LOOPS: [HotLoop; 14] = [
     ("nat_json_same_order", |passes| decode(Format::AlibabaNat, None, &lines::nat_json(ITEMS), passes)),
     ("nat_json_any_order", |passes| {
         decode(Format::AlibabaNat, None, &lines::nat_json_shuffled(ITEMS), passes);
@@ -49,6 +49,7 @@ const LOOPS: [HotLoop; 13] = [
     ("alb_json", |passes| decode(Format::AlibabaAlb, None, &lines::alb_json(ITEMS), passes)),
     ("eve_read_and_put", |passes| read_and_put(&lines::eve(ITEMS), passes)),
     ("eve_http_read_and_put", |passes| read_and_put(&lines::eve_http(ITEMS), passes)),
+    ("eve_key", |passes| read_keys(&lines::eve(ITEMS), passes)),
     ("sieve_miss", sieve_miss),
     ("settle_one_session", settle_one_session),
 ];
@@ -74,7 +75,8 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Decodes lines and drops what they say, as a run does with nearly every record.
+/// Reads lines and drops what they say, as a run does with nearly every record: what is brief is looked at, and
+/// not owned.
 fn decode(format: Format, layout: Option<&str>, log: &[u8], passes: usize) {
     let hints = Hints {
         zone: Some(TimeZone::UTC),
@@ -119,6 +121,17 @@ fn read_and_put(log: &[u8], passes: usize) {
             Carrier::Member.put_into(line, "trace", TRACE, &mut written).unwrap();
         }
         black_box(&written);
+    }
+}
+
+/// Reads by what the traces of alerts ask.
+fn read_keys(log: &[u8], passes: usize) {
+    let lines = lines::lines_of(log);
+    let mut reader = AlertFormat::SuricataEve.reader(Hints::default());
+    for _ in 0..passes {
+        for line in &lines {
+            assert!(black_box(reader.key(black_box(line))).is_some(), "not an alert");
+        }
     }
 }
 
