@@ -24,9 +24,10 @@ use super::{Definition, FormatTraits};
 use crate::{
     Decoder, Event, EventKind, Fact, Record, Unreadable,
     field::{self, fault, required},
-    json::{Object, is_blank, text_of},
+    interned::Interned,
+    json::{Found, Members, is_blank, scalar, text_of},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use unmasq_model::{Endpoint, GatewayName, Realm, Role, Translation};
 
 /// Cloud Logging's JSON.
@@ -39,12 +40,37 @@ pub(super) const JSON: Definition = Definition {
         shows_inbound: false,
         ..FormatTraits::NAT
     },
-    decoder: |_| Ok(Box::new(Entries)),
+    decoder: |_| Ok(Box::new(Entries::new())),
 };
 
 /// Reads one entry a line.
+///
+/// Each kind of object is written in the same way again and again, so each has its own [`Members`].
 #[derive(Clone)]
-struct Entries;
+struct Entries {
+    entry: Members<{ ENTRY.len() }>,
+    payload: Members<{ PAYLOAD.len() }>,
+    connection: Members<{ CONNECTION.len() }>,
+    names: Names,
+}
+
+/// The members of an entry. A dotted name may be one member, or members within members.
+const ENTRY: [&str; 5] =
+    [JSON_PAYLOAD, "timestamp", "resource", "resource.labels", "resource.labels.gateway_name"];
+const JSON_PAYLOAD: &str = "jsonPayload";
+const PAYLOAD: [&str; 6] = [
+    "allocation_status",
+    "connection",
+    "gateway_identifiers",
+    "gateway_identifiers.gateway_name",
+    "vpc",
+    "vpc.vpc_name",
+];
+const CONNECTION: [&str; 7] =
+    ["protocol", "src_ip", "src_port", "nat_ip", "nat_port", "dest_ip", "dest_port"];
+const RESOURCE: [&str; 2] = ["labels", "labels.gateway_name"];
+const GATEWAY: [&str; 1] = ["gateway_name"];
+const VPC: [&str; 1] = ["vpc_name"];
 
 const NO_OBJECT: Unreadable = Unreadable::because("it is not one JSON object");
 const OTHER: Unreadable = Unreadable::because("no entry of Cloud NAT's log");
@@ -58,37 +84,40 @@ impl Decoder for Entries {
             return Ok(());
         }
         let text = text_of(frame);
-        let entry = Object::parse(&text).ok_or(NO_OBJECT)?;
-        let payload = entry.object("jsonPayload").ok_or(OTHER)?;
-        let connection = payload.object("connection").filter(|connection| connection.has("src_ip"));
-        let status = payload.scalar("allocation_status").ok_or(OTHER)?;
-        let connection = connection.ok_or(OTHER)?;
+        let (entry, payload) = self.read(&text)?;
+        let [_, timestamp, resource @ ..] = entry;
+        let [status, connection, gateway, gateway_name, vpc, vpc_name] = payload;
+        let status = status.and_then(scalar).ok_or(OTHER)?;
+        let connection = connection.and_then(|connection| self.connection.read(connection)).ok_or(OTHER)?;
+        let [protocol, src_ip, src_port, nat_ip, nat_port, dest_ip, dest_port] = connection;
+        if src_ip.is_none() {
+            return Err(OTHER);
+        }
         if status == "DROPPED" {
             return Ok(());
         }
-        let protocol = field::protocol("protocol", &required("protocol", connection.scalar("protocol"))?)?;
-        let endpoint = |ip: &str, port: &str| {
-            let number = field::port(port, &required(port, connection.scalar(port))?)?;
-            let ip = field::address(ip, &required(ip, connection.scalar(ip))?)?;
+        let protocol = field::protocol("protocol", &required("protocol", protocol.and_then(scalar))?)?;
+        let endpoint = |names: [&str; 2], [ip, port]: [Option<&str>; 2]| {
+            let number = field::port(names[1], &required(names[1], port.and_then(scalar))?)?;
+            let ip = field::address(names[0], &required(names[0], ip.and_then(scalar))?)?;
             Ok(Endpoint::new(ip, protocol.has_ports().then_some(number)))
         };
-        let remote = endpoint("dest_ip", "dest_port")?;
+        let remote = endpoint(["dest_ip", "dest_port"], [dest_ip, dest_port])?;
         let translation = Translation {
             protocol: Some(protocol),
             role: Role::Client,
-            outside: endpoint("nat_ip", "nat_port")?.into(),
+            outside: endpoint(["nat_ip", "nat_port"], [nat_ip, nat_port])?.into(),
             remote: Some(remote),
-            inside: Some(endpoint("src_ip", "src_port")?),
+            inside: Some(endpoint(["src_ip", "src_port"], [src_ip, src_port])?),
             inside_remote: Some(remote),
         };
-        let written = field::zoned_time(&required("timestamp", entry.scalar("timestamp"))?);
+        let written = field::zoned_time(&required("timestamp", timestamp.and_then(scalar))?);
         let written =
             written.ok_or_else(|| fault("timestamp", "is not a time between the years 1970 and 9999"))?;
-        let gateway = payload.at("gateway_identifiers.gateway_name");
-        let gateway = gateway.or_else(|| entry.at("resource.labels.gateway_name"));
+        let gateway = self.names.gateway([gateway, gateway_name]);
         out.push(Record {
-            gateway: gateway.map(GatewayName::from),
-            inside_realm: payload.at("vpc.vpc_name").map(Realm::from),
+            gateway: gateway.or_else(|| self.names.labelled(resource)),
+            inside_realm: self.names.realm([vpc, vpc_name]),
             translation,
             request: None,
             fact: Fact::Event(Event::new(EventKind::New, written, LAG)),
@@ -100,3 +129,95 @@ impl Decoder for Entries {
         Some(Box::new(self.clone()))
     }
 }
+
+impl Entries {
+    fn new() -> Self {
+        Self {
+            entry: Members::new(ENTRY),
+            payload: Members::new(PAYLOAD),
+            connection: Members::new(CONNECTION),
+            names: Names::new(),
+        }
+    }
+
+    /// The members of an entry and of its payload.
+    fn read<'a>(&mut self, line: &'a str) -> Result<(OfEntry<'a>, OfPayload<'a>), Unreadable> {
+        // A payload that is written as the one before is read in passing.
+        let mut passed = None;
+        let mut in_passing = |slot: usize, object: &'a str| {
+            let front = if ENTRY[slot] == JSON_PAYLOAD { self.payload.read_front(object) } else { None };
+            let (found, length) = front.unzip();
+            passed = found;
+            length
+        };
+        let entry = match self.entry.read_nested(line, &mut in_passing) {
+            Some(entry) => entry,
+            None => {
+                passed = None;
+                self.entry.read(line).ok_or(NO_OBJECT)?
+            }
+        };
+        // One of two payloads may have been read, and neither counts: then what is written is empty.
+        let written = entry[0].filter(|written| !written.is_empty()).ok_or(OTHER)?;
+        let payload = passed.or_else(|| self.payload.read(written)).ok_or(OTHER)?;
+        Ok((entry, payload))
+    }
+}
+
+type OfEntry<'a> = Found<'a, { ENTRY.len() }>;
+type OfPayload<'a> = Found<'a, { PAYLOAD.len() }>;
+
+/// Reads the names in entries, which come again and again.
+#[derive(Clone)]
+struct Names {
+    gateway: Members<{ GATEWAY.len() }>,
+    resource: Members<{ RESOURCE.len() }>,
+    labels: Members<{ GATEWAY.len() }>,
+    vpc: Members<{ VPC.len() }>,
+    gateways: Interned<GatewayName>,
+    realms: Interned<Realm>,
+}
+
+impl Names {
+    fn new() -> Self {
+        Self {
+            gateway: Members::new(GATEWAY),
+            resource: Members::new(RESOURCE),
+            labels: Members::new(GATEWAY),
+            vpc: Members::new(VPC),
+            gateways: Interned::default(),
+            realms: Interned::default(),
+        }
+    }
+
+    /// `gateway_identifiers.gateway_name`, out of the object and the dotted member.
+    fn gateway(&mut self, written: [Option<&str>; 2]) -> Option<GatewayName> {
+        member(written, &mut self.gateway, &mut self.gateways)
+    }
+
+    /// `vpc.vpc_name`, out of the same.
+    fn realm(&mut self, written: [Option<&str>; 2]) -> Option<Realm> {
+        member(written, &mut self.vpc, &mut self.realms)
+    }
+
+    /// `resource.labels.gateway_name`, whichever of its dots part members.
+    fn labelled(&mut self, [resource, labels, name]: [Option<&str>; 3]) -> Option<GatewayName> {
+        let Self { resource: members, labels: label, gateways, .. } = self;
+        member([None, name], label, gateways)
+            .or_else(|| member(members.read(resource?)?, label, gateways))
+            .or_else(|| member([labels, None], label, gateways))
+    }
+}
+
+/// A name that is a dotted member, or else the one member within an object.
+fn member<T: From<Arc<str>> + Clone>(
+    [object, dotted]: [Option<&str>; 2],
+    members: &mut Members<1>,
+    names: &mut Interned<T>,
+) -> Option<T> {
+    let mut kept = |written: Option<&str>| names.get(written?, scalar);
+    kept(dotted).or_else(|| kept(members.read(object?)?[0]))
+}
+
+#[cfg(test)]
+mod tests;

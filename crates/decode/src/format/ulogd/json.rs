@@ -17,6 +17,8 @@
 //! `timestamp` (local, without a zone in most releases) is needed only where nothing else is there.
 //! There are no ICMP ids. See <https://git.netfilter.org/ulogd2/tree/input/flow/ulogd_inpflow_NFCT.c>.
 
+mod fields;
+
 use super::{
     super::{
         Definition,
@@ -29,12 +31,13 @@ use super::{
 };
 use crate::{
     Decoder, Event, EventKind, Fact, Record, Unreadable,
-    field::{self, civil_time, number, required, zoned_time},
-    json::{Object, text_of},
+    field::{self, civil_time, number, zoned_time},
+    json::text_of,
 };
+use fields::{Field, Fields, Reader};
 use jiff::tz::TimeZone;
 use memchr::{memchr, memmem};
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 use unmasq_model::{LogTime, Span};
 
 /// Both forms; see above.
@@ -42,7 +45,7 @@ pub(in crate::format) const JSON: Definition = Definition {
     name: "ulogd-json",
     aliases: &["ulogd-json-flow"],
     traits: TRAITS,
-    decoder: |hints| Ok(Box::new(UlogdJson { zone: hints.zone.clone(), by_event: false })),
+    decoder: |hints| Ok(Box::new(UlogdJson::new(hints.zone.clone()))),
 };
 
 const NOT_JSON: Unreadable = Unreadable::because("not a JSON object");
@@ -53,13 +56,11 @@ const NO_TIME: Unreadable =
 const NUMBERS: Unreadable =
     Unreadable::because("its addresses are numbers; put IP2STR into ulogd's stack before JSON");
 
-/// The member that says what happened; 1 is NEW.
-const EVENT: &str = "ct.event";
-
 /// Reads the lines of one file.
 #[derive(Clone)]
 struct UlogdJson {
     zone: Option<TimeZone>,
+    reader: Reader,
     /// Whether a NEW was seen: then the log is by event.
     by_event: bool,
 }
@@ -67,15 +68,15 @@ struct UlogdJson {
 impl Decoder for UlogdJson {
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
         let text = text_of(frame);
-        let object = Object::parse(&text).ok_or(NOT_JSON)?;
-        let kind = match object.scalar("ct.event").as_deref() {
+        let fields = self.reader.read(&text).ok_or(NOT_JSON)?;
+        let kind = match fields.get(Field::Event).as_deref() {
             Some("1") => EventKind::New,
             Some("2") => EventKind::Update,
             Some("4") => EventKind::Destroy,
             _ => return Err(NO_EVENT),
         };
-        let entry = entry(&object)?;
-        let fact = self.fact(&object, kind)?;
+        let entry = entry(&fields)?;
+        let fact = self.fact(&fields, kind)?;
         self.by_event |= kind == EventKind::New;
         out.extend(entry.records(&fact));
         Ok(())
@@ -86,22 +87,26 @@ impl Decoder for UlogdJson {
     }
 
     fn turns(&self, lines: &[u8]) -> bool {
-        // With an escape in it, any name may be this one.
+        // 1 is NEW. With an escape in it, any name may be this one.
+        let event = Field::Event.name();
         let may_be_new = |at: usize| {
-            let rest = &lines[at + EVENT.len()..];
+            let rest = &lines[at + event.len()..];
             rest.iter().find(|byte| !b"\" :\t\r\n".contains(byte)) == Some(&b'1')
         };
         let escaped = || memchr(b'\\', lines).is_some();
-        !self.by_event && (memmem::find_iter(lines, EVENT).any(may_be_new) || escaped())
+        !self.by_event && (memmem::find_iter(lines, event).any(may_be_new) || escaped())
     }
 }
 
 impl UlogdJson {
-    fn fact(&self, object: &Object<'_>, kind: EventKind) -> Result<Fact, Unreadable> {
-        let start = moment(object, "flow.start.sec", "flow.start.usec")?;
-        let end = moment(object, "flow.end.sec", "flow.end.usec")?;
-        let id =
-            object.scalar("ct.id").map(|id| number(&id).ok_or_else(|| field::fault("ct.id", "is no id")));
+    fn new(zone: Option<TimeZone>) -> Self {
+        Self { zone, reader: Reader::new(), by_event: false }
+    }
+
+    fn fact(&self, fields: &Fields<'_>, kind: EventKind) -> Result<Fact, Unreadable> {
+        let start = moment(fields, Field::StartSec, Field::StartUsec)?;
+        let end = moment(fields, Field::EndSec, Field::EndUsec)?;
+        let id = fields.get(Field::Id).map(|id| number(&id).ok_or_else(|| Field::Id.fault("is no id")));
         let entry = id.transpose()?;
         let event = |written| Event { entry, ..Event::new(kind, written, lag(kind)) };
         Ok(match (kind, start, end) {
@@ -118,22 +123,22 @@ impl UlogdJson {
                 Fact::Event(Event { stopped: Some(Span::at(end)), ..event(Span::at(end)) })
             }
             (EventKind::Destroy, Some(start), end) => {
-                let over = end.or_else(|| self.timestamp(object).map(Span::to));
+                let over = end.or_else(|| self.timestamp(fields).map(Span::to));
                 whole(start, over.unwrap_or(LogTime::FOREVER))
             }
             (EventKind::New, Some(at), _) | (_, None, Some(at)) | (EventKind::Update, Some(_), Some(at)) => {
                 Fact::Event(event(Span::at(at)))
             }
             (EventKind::Update, Some(_), None) | (_, None, None) => {
-                let written = self.timestamp(object).ok_or(NO_TIME)?;
+                let written = self.timestamp(fields).ok_or(NO_TIME)?;
                 Fact::Event(event(ticked(written)))
             }
         })
     }
 
     /// When the line was written, if its zone is known.
-    fn timestamp(&self, object: &Object<'_>) -> Option<Span> {
-        let text = object.scalar("timestamp")?;
+    fn timestamp(&self, fields: &Fields<'_>) -> Option<Span> {
+        let text = fields.get(Field::Timestamp)?;
         zoned_time(&text).or_else(|| civil_time(&text, self.zone.as_ref())?.ok())
     }
 }
@@ -144,58 +149,57 @@ fn whole(start: LogTime, over: LogTime) -> Fact {
     Fact::Whole { start, end: Span::between(start.from(), over.max(start.from())), proven: None }
 }
 
-fn entry(object: &Object<'_>) -> Result<Entry, Unreadable> {
-    let protocol = required("orig.ip.protocol", object.scalar("orig.ip.protocol"))?;
-    let protocol = field::protocol("orig.ip.protocol", &protocol)?;
+fn entry(fields: &Fields<'_>) -> Result<Entry, Unreadable> {
+    let protocol = field::protocol(Field::Protocol.name(), &fields.required(Field::Protocol)?)?;
     let tuples = [
         Parts {
-            src: Some(ip(object, "orig.ip.saddr.str", "src_ip")?),
-            dst: Some(ip(object, "orig.ip.daddr.str", "dest_ip")?),
-            sport: port(object, "orig.l4.sport", "src_port")?,
-            dport: port(object, "orig.l4.dport", "dest_port")?,
+            src: Some(ip(fields, Field::OrigSaddrStr, Field::SrcIp, Field::OrigSaddr)?),
+            dst: Some(ip(fields, Field::OrigDaddrStr, Field::DestIp, Field::OrigDaddr)?),
+            sport: port(fields, Field::OrigSport, Field::SrcPort)?,
+            dport: port(fields, Field::OrigDport, Field::DestPort)?,
             id: None,
         },
         Parts {
-            src: Some(ip(object, "reply.ip.saddr.str", "reply.ip.saddr")?),
-            dst: Some(ip(object, "reply.ip.daddr.str", "reply.ip.daddr")?),
-            sport: port(object, "reply.l4.sport", "reply.l4.sport")?,
-            dport: port(object, "reply.l4.dport", "reply.l4.dport")?,
+            src: Some(ip(fields, Field::ReplySaddrStr, Field::ReplySaddr, Field::ReplySaddr)?),
+            dst: Some(ip(fields, Field::ReplyDaddrStr, Field::ReplyDaddr, Field::ReplyDaddr)?),
+            sport: port(fields, Field::ReplySport, Field::ReplySport)?,
+            dport: port(fields, Field::ReplyDport, Field::ReplyDport)?,
             id: None,
         },
     ];
     Entry::of(protocol, tuples, QueryIds::IfKnown)
 }
 
-/// The address under one of its two names: ulogd has a second one for many keys.
-fn ip(object: &Object<'_>, name: &str, other: &str) -> Result<std::net::IpAddr, Unreadable> {
-    let text = either(object, name, other)?;
-    let text = match text {
-        None if object.has(name.trim_end_matches(".str")) => return Err(NUMBERS),
-        text => required(name, text)?,
+/// The address under one of its two names: ulogd has a second one for many keys. As a number it is under
+/// the third.
+fn ip(fields: &Fields<'_>, name: Field, other: Field, as_number: Field) -> Result<IpAddr, Unreadable> {
+    let text = match either(fields, name, other)? {
+        None if fields.has(as_number) => return Err(NUMBERS),
+        text => field::required(name.name(), text)?,
     };
     if text.bytes().all(|b| b.is_ascii_digit()) { Err(NUMBERS) } else { address(&text) }
 }
 
-fn port(object: &Object<'_>, name: &str, other: &str) -> Result<Option<u16>, Unreadable> {
-    either(object, name, other)?.map(|text| field::port(name, &text)).transpose()
+fn port(fields: &Fields<'_>, name: Field, other: Field) -> Result<Option<u16>, Unreadable> {
+    either(fields, name, other)?.map(|text| field::port(name.name(), &text)).transpose()
 }
 
-fn either<'a>(object: &Object<'a>, name: &str, other: &str) -> Result<Option<Cow<'a, str>>, Unreadable> {
-    match (object.scalar(name), object.scalar(other)) {
+fn either<'a>(fields: &Fields<'a>, name: Field, other: Field) -> Result<Option<Cow<'a, str>>, Unreadable> {
+    match (fields.get(name), fields.get(other)) {
         (Some(one), Some(two)) if one != two => Err(TWICE),
         (one, two) => Ok(one.or(two)),
     }
 }
 
 /// Seconds and microseconds since 1970 in two members; 0 is none.
-fn moment(object: &Object<'_>, seconds: &str, micros: &str) -> Result<Option<LogTime>, Unreadable> {
-    let Some(whole) = object.scalar(seconds) else { return Ok(None) };
-    let rest = required(micros, object.scalar(micros))?;
+fn moment(fields: &Fields<'_>, seconds: Field, micros: Field) -> Result<Option<LogTime>, Unreadable> {
+    let Some(whole) = fields.get(seconds) else { return Ok(None) };
+    let rest = fields.required(micros)?;
     let read = || {
         let (whole, rest) = (number::<i64>(&whole)?, number::<i64>(&rest).filter(|us| *us < 1_000_000)?);
         LogTime::from_unix_us(whole.checked_mul(1_000_000)?.checked_add(rest)?)
     };
-    let at = read().ok_or_else(|| field::fault(seconds, "is not a time"))?;
+    let at = read().ok_or_else(|| seconds.fault("is not a time"))?;
     Ok((at.as_unix_us() >= 1_000_000).then_some(at))
 }
 

@@ -5,7 +5,7 @@ const NEW: &str = r#""ct.event":1,"flow.start.sec":1795345072,"flow.start.usec":
 const OVER: &str = r#""ct.event":4,"flow.start.sec":1795345072,"flow.start.usec":308750,"flow.end.sec":1795345075,"flow.end.usec":312047"#;
 
 fn facts(lines: &[&str]) -> Vec<Fact> {
-    let mut decoder = UlogdJson { zone: None, by_event: false };
+    let mut decoder = UlogdJson::new(None);
     let mut out = Vec::new();
     for line in lines {
         decoder.decode(format!("{{{line},{ENDS}}}").as_bytes(), &mut out).unwrap();
