@@ -108,8 +108,14 @@ fn read_slowly(line: &[u8]) -> Vec<u8> {
 }
 
 /// Formats whose lines are objects of which but a few members are asked for.
-const OBJECTS: [Format; 5] =
-    [Format::AlibabaNat, Format::AlibabaAlb, Format::AlibabaClb, Format::Envoy, Format::Traefik];
+const OBJECTS: [Format; 6] = [
+    Format::AlibabaNat,
+    Format::AlibabaAlb,
+    Format::AlibabaClb,
+    Format::Envoy,
+    Format::NginxJson,
+    Format::Traefik,
+];
 
 #[test]
 fn a_damaged_line_reads_as_if_it_were_the_first_and_read_slowly() {
