@@ -44,15 +44,17 @@ impl Carried {
 }
 
 /// Reads a format whose lines are told by a function, each by itself; `None` is a line that says nothing.
+///
+/// What the function keeps from line to line may only make it quicker: a fork may know more or less of it.
 #[derive(Clone)]
 pub(super) struct Lines<F>(pub(super) F);
 
 impl<F> Decoder for Lines<F>
 where
-    F: Fn(&str) -> Result<Option<Carried>, Unreadable> + Clone + Send + 'static,
+    F: FnMut(&str) -> Result<Option<Carried>, Unreadable> + Clone + Send + 'static,
 {
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable> {
-        decode_line(frame, out, &self.0)
+        decode_line(frame, out, &mut self.0)
     }
 
     fn fork(&self) -> Option<Box<dyn Decoder>> {

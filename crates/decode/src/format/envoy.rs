@@ -37,8 +37,9 @@ use super::{
 use crate::{
     Names, Unreadable,
     field::{fault, number},
+    interned::Interned,
 };
-use std::{net::IpAddr, time::Duration};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
 use unmasq_model::{Endpoint, Layer, Outside, Ports, Request, Try};
 
 /// The whole format.
@@ -53,40 +54,42 @@ pub(super) const ANY: Definition = Definition {
     },
     decoder: |hints| {
         let names = hints.names.clone();
+        let mut json = json::Reader::new();
+        let mut texts = Interned::default();
         Ok(Box::new(Lines(move |line: &str| {
             let line = unwrapped(line)?;
-            let said = if line.starts_with('{') { json::said(&line)? } else { text::said(&line)? };
-            carried(&said, &names).map(Some)
+            let said = if line.starts_with('{') { json.said(&line)? } else { text::said(&line)? };
+            carried(&said, &names, &mut texts).map(Some)
         })))
     },
 };
 
 /// What one line says, in its own words; `None` is what it leaves out or writes as `-`.
 #[derive(Default)]
-struct Said {
-    start: String,
-    duration: String,
-    method: Option<String>,
-    path: Option<String>,
-    protocol: Option<String>,
-    code: String,
-    flags: Option<String>,
-    details: Option<String>,
-    bytes_sent: Option<String>,
+struct Said<'a> {
+    start: Cow<'a, str>,
+    duration: Cow<'a, str>,
+    method: Option<Cow<'a, str>>,
+    path: Option<Cow<'a, str>>,
+    protocol: Option<Cow<'a, str>>,
+    code: Cow<'a, str>,
+    flags: Option<Cow<'a, str>>,
+    details: Option<Cow<'a, str>>,
+    bytes_sent: Option<Cow<'a, str>>,
     /// `None` where it is not logged at all.
-    forwarded_for: Option<String>,
-    agent: Option<String>,
-    authority: Option<String>,
-    upstream: Option<String>,
-    upstream_local: Option<String>,
-    attempts: Option<String>,
-    local: Option<String>,
-    remote: Option<String>,
-    direct_remote: Option<String>,
-    connection: Option<String>,
+    forwarded_for: Option<Cow<'a, str>>,
+    agent: Option<Cow<'a, str>>,
+    authority: Option<Cow<'a, str>>,
+    upstream: Option<Cow<'a, str>>,
+    upstream_local: Option<Cow<'a, str>>,
+    attempts: Option<Cow<'a, str>>,
+    local: Option<Cow<'a, str>>,
+    remote: Option<Cow<'a, str>>,
+    direct_remote: Option<Cow<'a, str>>,
+    connection: Option<Cow<'a, str>>,
 }
 
-fn carried(said: &Said, names: &Names) -> Result<Carried, Unreadable> {
+fn carried(said: &Said<'_>, names: &Names, texts: &mut Interned) -> Result<Carried, Unreadable> {
     let start = utc("start_time", &said.start)?;
     let length = lasted(&said.duration, Duration::from_millis(1));
     let end = ended(start, length.ok_or_else(|| fault("duration", "is not a number of milliseconds"))?);
@@ -95,11 +98,12 @@ fn carried(said: &Said, names: &Names) -> Result<Carried, Unreadable> {
     let layer = if bare { Layer::Connection } else { Layer::Request };
 
     let mut request = Request::new(layer);
-    let text = |text: &Option<String>| text.as_deref().and_then(some_text);
-    request.host = text(&said.authority);
-    request.method = text(&said.method);
-    request.path = text(&said.path);
-    request.agent = text(&said.agent);
+    // What comes again and again.
+    let mut known = |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| texts.text(text));
+    request.host = known(&said.authority);
+    request.method = known(&said.method);
+    request.agent = known(&said.agent);
+    request.path = said.path.as_deref().map(Arc::from);
     request.status = answered("response_code", &said.code)?;
     request.connection = said.connection.as_deref().and_then(number);
     if layer == Layer::Request {
@@ -127,7 +131,7 @@ fn called(local: Endpoint, names: &Names) -> Outside {
 }
 
 /// Who was tried. Only the last is named.
-fn tries(said: &Said, code: Option<u16>) -> Result<Vec<Try>, Unreadable> {
+fn tries(said: &Said<'_>, code: Option<u16>) -> Result<Vec<Try>, Unreadable> {
     let attempts = said.attempts.as_deref().and_then(number::<u64>);
     let Some(upstream) = &said.upstream else {
         return Ok(unnamed_tries(attempts.unwrap_or(0)).collect());
@@ -152,7 +156,7 @@ fn tries(said: &Said, code: Option<u16>) -> Result<Vec<Try>, Unreadable> {
 }
 
 /// The client, and whether its address may come from a header.
-fn client(said: &Said) -> Result<(Option<Endpoint>, bool), Unreadable> {
+fn client(said: &Said<'_>) -> Result<(Option<Endpoint>, bool), Unreadable> {
     let read = |name: &str, text: &str| {
         let ip = || text.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| Endpoint::new(ip, None));
         let endpoint = socket(text).or_else(ip).filter(|endpoint| !endpoint.ip.is_unspecified());

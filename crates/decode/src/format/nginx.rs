@@ -24,6 +24,7 @@
 //! <https://nginx.org/en/docs/http/ngx_http_log_module.html>.
 
 mod layout;
+mod members;
 mod upstream;
 mod values;
 
@@ -33,15 +34,16 @@ use crate::{
     access::{self, ASSUMED_LONGEST, ROUND},
     field::{self, UnixUnit, fault, plain, required},
     interned::Interned,
-    json::{Object, is_blank, text_of},
+    json::{is_blank, text_of},
     layout::{Division, Layouts},
     syslog::Syslog,
 };
 use layout::{Escape, Var};
+use members::Members;
 use memchr::memchr;
 use std::{borrow::Cow, net::IpAddr};
 use unmasq_model::{Endpoint, Layer, Request, Span};
-use values::{Members, Values};
+use values::Values;
 
 /// Any `log_format`; without one, those that nginx comes with.
 pub(super) const TEXT: Definition = Definition {
@@ -136,8 +138,8 @@ struct JsonDecoder {
 
 impl JsonDecoder {
     fn new(hints: &Hints) -> Result<Self, BadLayout> {
-        let members = Members(hints.layout.as_deref().map(layout::members).transpose()?);
-        layout::needed(|var| members.of(var).is_some())?;
+        let members = Members::new(hints.layout.as_deref().map(layout::members).transpose()?.as_ref());
+        layout::needed(|var| members.has(var))?;
         Ok(Self { members, texts: Interned::default() })
     }
 }
@@ -149,9 +151,10 @@ impl Decoder for JsonDecoder {
         }
         let text = text_of(frame);
         let bare = unwrapped(&text)?;
-        let object = Object::parse(&bare).or_else(|| Object::parse(Syslog::innermost(&bare).message));
-        let object = object.ok_or(Unreadable::because("it is not one JSON object"))?;
-        out.extend(record(&Values::Json(&object, &self.members), &mut self.texts)?);
+        let members = &mut self.members;
+        let found = members.read(&bare).or_else(|| members.read(Syslog::innermost(&bare).message));
+        let found = found.ok_or(Unreadable::because("it is not one JSON object"))?;
+        out.extend(record(&Values::Json(&found), &mut self.texts)?);
         Ok(())
     }
 

@@ -41,9 +41,10 @@ pub(super) const ANY: Definition = Definition {
     traits: FormatTraits::BALANCER,
     decoder: |hints: &Hints| {
         let names = hints.names.clone();
+        let mut json = json::Reader::new();
         Ok(Box::new(Lines(move |line: &str| {
             let line = unwrapped(line)?;
-            if line.starts_with('{') { json::carried(&line, &names) } else { clf::carried(&line, &names) }
+            if line.starts_with('{') { json.carried(&line, &names) } else { clf::carried(&line, &names) }
                 .map(Some)
         })))
     },

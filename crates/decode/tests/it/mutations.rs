@@ -6,7 +6,7 @@ use crate::{
     fuzz_corpus::targets,
 };
 use proptest::prelude::*;
-use unmasq_decode::{Format, alert::AlertFormat};
+use unmasq_decode::{Decoder, Format, alert::AlertFormat};
 
 /// One way to damage a log.
 #[derive(Clone, Debug)]
@@ -98,11 +98,30 @@ fn thrice<'a>(log: &'a [u8], damages: &[Damage]) -> Vec<Vec<u8>> {
     lines.take(12).flat_map(thrice).collect()
 }
 
+/// The same with one more member, which nobody asks for and whose name has an escape: what reads objects
+/// quickly leaves it to what reads any.
+fn read_slowly(line: &[u8]) -> Vec<u8> {
+    match line.strip_prefix(b"{") {
+        Some(rest) if !rest.trim_ascii_start().starts_with(b"}") => [&br#"{"\u005f":0,"#[..], rest].concat(),
+        _ => line.to_vec(),
+    }
+}
+
+/// Formats whose lines are objects of which but a few members are asked for.
+const OBJECTS: [Format; 6] = [
+    Format::AlibabaNat,
+    Format::AlibabaAlb,
+    Format::AlibabaClb,
+    Format::Envoy,
+    Format::NginxJson,
+    Format::Traefik,
+];
+
 #[test]
-fn a_damaged_line_reads_as_if_it_were_the_first() {
+fn a_damaged_line_reads_as_if_it_were_the_first_and_read_slowly() {
     let cases: Vec<_> = cases()
         .into_iter()
-        .filter(|case| matches!(case.format, Format::AlibabaNat | Format::AlibabaAlb | Format::AlibabaClb))
+        .filter(|case| OBJECTS.contains(&case.format))
         .filter(|case| case.input.starts_with(b"{"))
         .collect();
     let strategy = (0..cases.len(), proptest::collection::vec(damage(), 1..4));
@@ -113,9 +132,14 @@ fn a_damaged_line_reads_as_if_it_were_the_first() {
             let fresh = || case.format.decoder(&case.hints).unwrap();
             let mut warm = fresh();
             for line in thrice(&case.input, &damages) {
-                let (mut one, mut other) = (Vec::new(), Vec::new());
-                let (first, later) = (fresh().decode(&line, &mut one), warm.decode(&line, &mut other));
-                prop_assert_eq!((first, one), (later, other), "{}", String::from_utf8_lossy(&line));
+                let read = |decoder: &mut dyn Decoder, line: &[u8]| {
+                    let mut records = Vec::new();
+                    (decoder.decode(line, &mut records), records)
+                };
+                let first = read(&mut *fresh(), &line);
+                let slow = read(&mut *fresh(), &read_slowly(&line));
+                prop_assert_eq!(&first, &slow, "{}", String::from_utf8_lossy(&line));
+                prop_assert_eq!(first, read(&mut *warm, &line), "{}", String::from_utf8_lossy(&line));
             }
             Ok(())
         })

@@ -5,12 +5,13 @@
 
 use super::Said;
 use crate::Unreadable;
+use std::borrow::Cow;
 
 const NOT_ONE: Unreadable = Unreadable::because(
     "not a line of Envoy's access log, or a quotation mark in a header: its fields cannot be told apart",
 );
 
-pub(super) fn said(line: &str) -> Result<Said, Unreadable> {
+pub(super) fn said(line: &str) -> Result<Said<'_>, Unreadable> {
     let parts: Vec<&str> = line.split('"').collect();
     match parts[..] {
         [stamp, request, numbers, xff, " ", agent, " ", _, " ", authority, " ", host, ""] => {
@@ -46,7 +47,11 @@ pub(super) fn said(line: &str) -> Result<Said, Unreadable> {
 }
 
 /// What both forms have, in the same order.
-fn common(stamp: &str, request: &str, [xff, agent, authority, host]: [&str; 4]) -> Result<Said, Unreadable> {
+fn common<'a>(
+    stamp: &'a str,
+    request: &'a str,
+    [xff, agent, authority, host]: [&'a str; 4],
+) -> Result<Said<'a>, Unreadable> {
     let start = stamp.strip_prefix('[').and_then(|stamp| stamp.strip_suffix("] ")).ok_or(NOT_ONE)?;
     let (method, rest) = request.split_once(' ').ok_or(NOT_ONE)?;
     let (path, protocol) = rest.rsplit_once(' ').ok_or(NOT_ONE)?;
@@ -63,8 +68,8 @@ fn common(stamp: &str, request: &str, [xff, agent, authority, host]: [&str; 4]) 
     })
 }
 
-fn told(text: &str) -> Option<String> {
-    (!matches!(text, "" | "-")).then(|| text.to_owned())
+fn told(text: &str) -> Option<Cow<'_, str>> {
+    (!matches!(text, "" | "-")).then_some(Cow::Borrowed(text))
 }
 
 /// Exactly `N` words between blanks.

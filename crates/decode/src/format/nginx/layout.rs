@@ -55,8 +55,11 @@ pub(super) enum Escape {
 }
 
 impl Var {
-    /// Every variable that is read, with its name and its shape outside quotes.
-    const ALL: [(&'static str, Self, Shape); 25] = [
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::ALL.len();
+
+    /// Every variable that is read, by its number, with its name and its shape outside quotes.
+    pub(super) const ALL: [(&'static str, Self, Shape); 25] = [
         ("remote_addr", Self::RemoteAddr, Shape::Word),
         ("remote_port", Self::RemotePort, Shape::Number),
         ("realip_remote_addr", Self::RealipAddr, Shape::Word),

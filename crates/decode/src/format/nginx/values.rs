@@ -1,30 +1,19 @@
 //! The values of one line by the names of their variables, however the line is written.
 
-use super::layout::{Escape, Var};
-use crate::{Unreadable, access, json, json::Object, layout::Cells};
+use super::{
+    layout::{Escape, Var},
+    members::Found,
+};
+use crate::{Unreadable, access, json, layout::Cells};
 use memchr::memchr;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 /// What one line says.
 pub(super) enum Values<'a> {
     /// A line of text, divided by its layout.
     Text(Escape, &'a Cells<'a, 'a, Var>),
-    /// A JSON object; members are called as their variables, or as the layout says.
-    Json(&'a Object<'a>, &'a Members),
-}
-
-/// What the members of a JSON log are called where they are not called as their variables.
-#[derive(Clone, Default)]
-pub(super) struct Members(pub(super) Option<BTreeMap<String, String>>);
-
-impl Members {
-    /// The member that holds a variable.
-    pub(super) fn of(&self, var: Var) -> Option<&str> {
-        match &self.0 {
-            None => Some(var.name()),
-            Some(names) => names.get(var.name()).map(String::as_str),
-        }
-    }
+    /// The members of a JSON object.
+    Json(&'a Found<'a>),
 }
 
 impl<'a> Values<'a> {
@@ -32,7 +21,7 @@ impl<'a> Values<'a> {
     pub(super) fn has(&self, var: Var) -> bool {
         match self {
             Self::Text(_, cells) => cells.has(var),
-            Self::Json(object, members) => members.of(var).is_some_and(|name| object.has(name)),
+            Self::Json(found) => found[var as usize].is_some(),
         }
     }
 
@@ -56,10 +45,7 @@ impl<'a> Values<'a> {
                 None | Some("" | "-") => Ok(None),
                 Some(text) => Ok(Some(unescaped(text, *escape)).filter(|text| is_value(text))),
             },
-            Self::Json(object, members) => {
-                let value = members.of(var).and_then(|name| object.scalar(name));
-                Ok(value.filter(|text| is_value(text)))
-            }
+            Self::Json(found) => Ok(found[var as usize].and_then(json::scalar).filter(|text| is_value(text))),
         }
     }
 
