@@ -43,8 +43,9 @@ impl<F: Name> Layouts<F> {
             } else if division.known < *alike {
                 // What the one before did not find, this one does not find either.
                 return None;
+            } else {
+                division.known = (*alike).max(1);
             }
-            division.known = (*alike).max(1);
             // Of a line that is divided only those places are left that lead to its end.
             is_known = !layout.divides(line, division);
             if is_known { None } else { take(at, Cells { layout, line, division }) }
