@@ -13,6 +13,8 @@ mod access;
 pub mod alert;
 mod assemble;
 mod carrier;
+#[cfg(test)]
+mod damaged;
 mod field;
 mod flow;
 mod format;

@@ -1,7 +1,7 @@
 //! Records: what one line of a session log says, before it becomes a session.
 
 use std::{net::SocketAddrV4, sync::Arc, time::Duration};
-use unmasq_model::{Endpoint, GatewayName, LogTime, Protocol, Realm, Request, Role, Span, Translation};
+use unmasq_model::{Endpoint, GatewayName, LogTime, Protocol, Realm, Request, Span, Translation};
 
 /// Reads frames of one log format.
 pub trait Decoder: Send {
@@ -149,14 +149,7 @@ impl From<Brief<'_>> for Record {
         Self {
             gateway: brief.gateway.cloned(),
             inside_realm: brief.inside_realm.cloned(),
-            translation: Translation {
-                protocol: Some(brief.protocol),
-                role: Role::Client,
-                outside: outside.into(),
-                remote: Some(remote),
-                inside: Some(inside),
-                inside_remote: Some(remote),
-            },
+            translation: Translation::of_source_nat(brief.protocol, outside, inside, remote),
             request: None,
             fact: Fact::Whole { start: brief.start, end: brief.end, proven: None },
         }

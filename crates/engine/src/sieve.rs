@@ -5,7 +5,7 @@
 //! it concludes; it may keep too much, never too little.
 //!
 //! Sketch: an alert is two keys of 16 bytes for each of its ends. Almost every record of a log concerns no
-//! alert and is told so by one bit, of a table that a core's cache holds.
+//! alert and is told so by one word, of a table that a core's cache holds.
 
 mod keys;
 
@@ -310,7 +310,7 @@ impl Wants {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use unmasq_model::{LogTime, Role};
+    use unmasq_model::LogTime;
 
     fn socket() -> impl Strategy<Value = SocketAddrV4> {
         let ip = prop::sample::select(vec![[198, 51, 100, 1], [203, 0, 113, 1], [10, 0, 0, 1]]);
@@ -345,14 +345,7 @@ mod tests {
             }
             let (sieve, reach) = (Sieve::of(wants), span(from, length));
             let [outside, inside, remote] = sockets.map(endpoint);
-            let translation = Translation {
-                protocol: Some(Protocol::TCP),
-                role: Role::Client,
-                outside: outside.into(),
-                remote: Some(remote),
-                inside: Some(inside),
-                inside_remote: Some(remote),
-            };
+            let translation = Translation::of_source_nat(Protocol::TCP, outside, inside, remote);
             prop_assert_eq!(
                 sieve.keeps_plain(Protocol::TCP, sockets, reach),
                 sieve.keeps(&translation, None, Some(reach))

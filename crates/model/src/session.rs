@@ -50,6 +50,22 @@ pub struct Translation {
     pub inside_remote: Option<Endpoint>,
 }
 
+impl Translation {
+    /// That of a client behind a source NAT which left the peer as it was.
+    #[must_use]
+    #[inline]
+    pub fn of_source_nat(protocol: Protocol, outside: Endpoint, inside: Endpoint, remote: Endpoint) -> Self {
+        Self {
+            protocol: Some(protocol),
+            role: Role::Client,
+            outside: outside.into(),
+            remote: Some(remote),
+            inside: Some(inside),
+            inside_remote: Some(remote),
+        }
+    }
+}
+
 /// What of the outside a record names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Outside {

@@ -1,10 +1,37 @@
 //! Logs to measure with: made up, but of the shapes that real ones have, and the same in every run.
 
+use jiff::tz::TimeZone;
 use std::fmt::Write;
+use unmasq_decode::{Decoder, Format, Hints};
 
 /// The lines of a log, as decoders get them: without their ends.
 pub(crate) fn lines_of(log: &[u8]) -> Vec<&[u8]> {
     log.strip_suffix(b"\n").unwrap_or(log).split(|&byte| byte == b'\n').collect()
+}
+
+/// A decoder of a log, and the lines of which it makes records: all but a header, which it has read.
+///
+/// # Panics
+/// When there is a line that it cannot read.
+pub(crate) fn readable<'l>(
+    format: Format,
+    layout: Option<&str>,
+    log: &'l [u8],
+) -> (Box<dyn Decoder>, Vec<&'l [u8]>) {
+    let hints = Hints {
+        zone: Some(TimeZone::UTC),
+        written: Some("2026-11-22T12:00:00Z".parse().unwrap()),
+        layout: layout.map(Into::into),
+        ..Hints::default()
+    };
+    let mut decoder = format.decoder(&hints).unwrap();
+    let (mut lines, mut records) = (lines_of(log), Vec::new());
+    lines.retain(|line| {
+        records.clear();
+        decoder.decode(line, &mut records).unwrap_or_else(|why| panic!("{why}"));
+        !records.is_empty()
+    });
+    (decoder, lines)
 }
 
 /// Numbers that look random and are the same in every run.

@@ -8,7 +8,6 @@ use divan::{
     Bencher, black_box,
     counter::{BytesCount, ItemsCount},
 };
-use jiff::tz::TimeZone;
 use unmasq_decode::{
     Carrier, Format, Hints, Record,
     alert::{AlertFormat, AlertIdentity, AlertIds, Reading},
@@ -24,21 +23,8 @@ fn main() {
 
 /// Measures one decoder over a log, which it must be able to read whole.
 fn decode(bencher: Bencher<'_, '_>, format: Format, layout: Option<&str>, log: &[u8]) {
-    let hints = Hints {
-        zone: Some(TimeZone::UTC),
-        written: Some("2026-11-22T12:00:00Z".parse().unwrap()),
-        layout: layout.map(Into::into),
-        ..Hints::default()
-    };
-    let mut decoder = format.decoder(&hints).unwrap();
-    let mut lines = lines::lines_of(log);
+    let (mut decoder, lines) = lines::readable(format, layout, log);
     let mut records: Vec<Record> = Vec::with_capacity(2 * lines.len());
-    // A header is read once and not for every so many lines.
-    lines.retain(|line| {
-        let before = records.len();
-        decoder.decode(line, &mut records).unwrap_or_else(|why| panic!("{why}"));
-        records.len() > before
-    });
     assert_eq!(lines.len(), LINES);
     bencher.counter(ItemsCount::new(lines.len())).counter(BytesCount::of_slice(log)).bench_local(|| {
         records.clear();

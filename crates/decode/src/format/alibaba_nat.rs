@@ -40,7 +40,7 @@ use crate::{
 };
 use jiff::tz::TimeZone;
 use std::{borrow::Cow, marker::PhantomData, net::SocketAddrV4, time::Duration};
-use unmasq_model::{Endpoint, GatewayName, Protocol, Realm, Role, Span, Translation};
+use unmasq_model::{Endpoint, GatewayName, Protocol, Realm, Span, Translation};
 
 /// The JSON form.
 pub(super) const JSON: Definition = Definition {
@@ -200,7 +200,7 @@ impl Decoder for CsvDecoder {
 /// How a line writes a value.
 trait Form {
     /// Where in its line its text stands, if that is digits and the like, which nobody escapes.
-    fn plain(line: &[u8], start: usize, end: usize) -> (usize, usize);
+    fn place(line: &[u8], start: usize, end: usize) -> (usize, usize);
 
     /// Its text, if it has any.
     fn text(value: &str) -> Option<Cow<'_, str>>;
@@ -214,7 +214,7 @@ struct Cells;
 
 impl Form for Json {
     #[inline(always)]
-    fn plain(line: &[u8], start: usize, end: usize) -> (usize, usize) {
+    fn place(line: &[u8], start: usize, end: usize) -> (usize, usize) {
         if line.get(start) == Some(&b'"') { (start + 1, end - 1) } else { (start, end) }
     }
 
@@ -226,7 +226,7 @@ impl Form for Json {
 
 impl Form for Cells {
     #[inline(always)]
-    fn plain(_: &[u8], start: usize, end: usize) -> (usize, usize) {
+    fn place(_: &[u8], start: usize, end: usize) -> (usize, usize) {
         (start, end)
     }
 
@@ -284,14 +284,7 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
         Ok(Record {
             gateway: gateway.cloned(),
             inside_realm: inside_realm.cloned(),
-            translation: Translation {
-                protocol: Some(protocol),
-                role: Role::Client,
-                outside: outside.into(),
-                remote: Some(remote),
-                inside: Some(inside),
-                inside_remote: Some(remote),
-            },
+            translation: Translation::of_source_nat(protocol, outside, inside, remote),
             request: None,
             fact: Fact::Whole { start, end, proven: None },
         })
@@ -362,7 +355,7 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
     #[inline(always)]
     fn short(&self, field: Field) -> Option<Short> {
         let (start, end) = self.places.at(field as usize);
-        let (start, end) = F::plain(self.line, start, end);
+        let (start, end) = F::place(self.line, start, end);
         Short::within(self.line, start, end)
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     json::{Found, Members, is_blank, scalar, text_of},
 };
 use std::{sync::Arc, time::Duration};
-use unmasq_model::{Endpoint, GatewayName, Realm, Role, Translation};
+use unmasq_model::{Endpoint, GatewayName, Realm, Translation};
 
 /// Cloud Logging's JSON.
 pub(super) const JSON: Definition = Definition {
@@ -103,14 +103,9 @@ impl Decoder for Entries {
             Ok(Endpoint::new(ip, protocol.has_ports().then_some(number)))
         };
         let remote = endpoint(["dest_ip", "dest_port"], [dest_ip, dest_port])?;
-        let translation = Translation {
-            protocol: Some(protocol),
-            role: Role::Client,
-            outside: endpoint(["nat_ip", "nat_port"], [nat_ip, nat_port])?.into(),
-            remote: Some(remote),
-            inside: Some(endpoint(["src_ip", "src_port"], [src_ip, src_port])?),
-            inside_remote: Some(remote),
-        };
+        let outside = endpoint(["nat_ip", "nat_port"], [nat_ip, nat_port])?;
+        let inside = endpoint(["src_ip", "src_port"], [src_ip, src_port])?;
+        let translation = Translation::of_source_nat(protocol, outside, inside, remote);
         let written = field::zoned_time(&required("timestamp", timestamp.and_then(scalar))?);
         let written =
             written.ok_or_else(|| fault("timestamp", "is not a time between the years 1970 and 9999"))?;

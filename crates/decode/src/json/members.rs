@@ -235,7 +235,7 @@ impl Shape {
             if !self.stands(part, line, start) {
                 return false;
             }
-            let Some(end) = scan::plain_start_end(line, start) else { return false };
+            let Some(end) = scan::plain_part_end(line, start) else { return false };
             places.set(part.slot, start, end);
             at = end;
         }

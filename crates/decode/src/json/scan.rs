@@ -19,13 +19,13 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
 /// number: most are. The bytes need not be UTF-8.
 #[inline(always)]
 pub(super) fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let end = plain_start_end(bytes, at)?;
+    let end = plain_part_end(bytes, at)?;
     (bytes[at] == b'"' || matches!(bytes.get(end), Some(b',' | b'}'))).then_some(end)
 }
 
 /// The same; of a number with a fraction or exponent, or before white space, only so far.
 #[inline(always)]
-pub(super) fn plain_start_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn plain_part_end(bytes: &[u8], at: usize) -> Option<usize> {
     let first = *bytes.get(at)?;
     if first == b'"' {
         let quote = sixteen::find(bytes, at + 1, Sixteen::end_ascii_json_text)?;

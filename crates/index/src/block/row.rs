@@ -161,15 +161,12 @@ impl Row {
     pub(super) fn translation(&self) -> Translation {
         let outside = endpoint(self.outside() << 1 | 1);
         let protocol = self.outside.to_le_bytes()[0];
-        let remote = endpoint(self.remote);
-        Translation {
-            protocol: Some(Protocol::from_number(protocol)),
-            role: Role::Client,
-            outside: outside.into(),
-            remote: Some(remote),
-            inside: Some(endpoint(self.inside)),
-            inside_remote: Some(remote),
-        }
+        Translation::of_source_nat(
+            Protocol::from_number(protocol),
+            outside,
+            endpoint(self.inside),
+            endpoint(self.remote),
+        )
     }
 }
 

@@ -13,7 +13,6 @@ mod known;
 #[path = "../../../decode/benches/decode/lines.rs"]
 mod lines;
 
-use jiff::tz::TimeZone;
 use std::{env, hint::black_box, process::ExitCode};
 use unmasq_decode::{
     Carrier, Format, Hints, Record,
@@ -78,21 +77,8 @@ fn usage() -> ExitCode {
 /// Reads lines and drops what they say, as a run does with nearly every record: what is brief is looked at, and
 /// not owned.
 fn decode(format: Format, layout: Option<&str>, log: &[u8], passes: usize) {
-    let hints = Hints {
-        zone: Some(TimeZone::UTC),
-        written: Some("2026-11-22T12:00:00Z".parse().unwrap()),
-        layout: layout.map(Into::into),
-        ..Hints::default()
-    };
-    let mut decoder = format.decoder(&hints).unwrap();
+    let (mut decoder, lines) = lines::readable(format, layout, log);
     let mut records: Vec<Record> = Vec::new();
-    let mut lines = lines::lines_of(log);
-    // A header is read once, and not in every pass.
-    lines.retain(|line| {
-        records.clear();
-        decoder.decode(line, &mut records).unwrap_or_else(|why| panic!("{why}"));
-        !records.is_empty()
-    });
     assert_eq!(lines.len(), ITEMS);
     for _ in 0..passes {
         for line in &lines {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Format, Guess, Hints, detect};
 use proptest::prelude::*;
-use unmasq_model::Protocol;
+use unmasq_model::{Protocol, Role};
 
 const JSON: &str = include_str!("../../../../../corpus/alibaba-nat/windows-reuse-icmp/input.jsonl");
 const CSV: &str = include_str!("../../../../../corpus/alibaba-nat-csv/chosen-columns/input.csv");

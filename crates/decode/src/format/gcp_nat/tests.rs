@@ -1,5 +1,5 @@
 use super::*;
-use crate::json::Object;
+use crate::{damaged::damaged, json::Object};
 use proptest::prelude::*;
 
 const SAMPLES: [&str; 2] = [
@@ -27,14 +27,8 @@ fn surely(line: &str) -> Result<Vec<Record>, Unreadable> {
         Ok(Endpoint::new(ip, protocol.has_ports().then_some(number)))
     };
     let remote = endpoint("dest_ip", "dest_port")?;
-    let translation = Translation {
-        protocol: Some(protocol),
-        role: Role::Client,
-        outside: endpoint("nat_ip", "nat_port")?.into(),
-        remote: Some(remote),
-        inside: Some(endpoint("src_ip", "src_port")?),
-        inside_remote: Some(remote),
-    };
+    let (outside, inside) = (endpoint("nat_ip", "nat_port")?, endpoint("src_ip", "src_port")?);
+    let translation = Translation::of_source_nat(protocol, outside, inside, remote);
     let written = field::zoned_time(&required("timestamp", entry.scalar("timestamp"))?);
     let written =
         written.ok_or_else(|| fault("timestamp", "is not a time between the years 1970 and 9999"))?;
@@ -139,16 +133,7 @@ proptest! {
             1..12,
         ),
     ) {
-        let samples = samples();
-        let mut lines = Vec::new();
-        for (line, at, length, put) in damages {
-            let line = *line.get(&samples);
-            let mut damaged: Vec<char> = line.chars().collect();
-            let at = if damaged.is_empty() { 0 } else { at.index(damaged.len()) };
-            damaged.splice(at..(at + length).min(damaged.len()), put.chars());
-            lines.extend([damaged.into_iter().collect(), line.to_owned()]);
-        }
-        hold(lines.iter().map(String::as_str));
+        hold(damaged(&samples(), &damages).iter().map(String::as_str));
     }
 
     /// The same of a member that is put where one begins, or that takes the place of its value.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::json::Object;
+use crate::{damaged::damaged, json::Object};
 use proptest::prelude::*;
 
 const SAMPLES: [&str; 3] = [
@@ -43,15 +43,6 @@ proptest! {
             1..12,
         ),
     ) {
-        let samples = samples();
-        let mut lines = Vec::new();
-        for (line, at, length, put) in damages {
-            let line = *line.get(&samples);
-            let mut damaged: Vec<char> = line.chars().collect();
-            let at = if damaged.is_empty() { 0 } else { at.index(damaged.len()) };
-            damaged.splice(at..(at + length).min(damaged.len()), put.chars());
-            lines.extend([damaged.into_iter().collect(), line.to_owned()]);
-        }
-        hold(lines.iter().map(String::as_str));
+        hold(damaged(&samples(), &damages).iter().map(String::as_str));
     }
 }
