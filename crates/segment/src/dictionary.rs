@@ -1,0 +1,142 @@
+//! The values that occur in one column of one row group, in order.
+
+use crate::{
+    column::{Kind, MISSING, Text},
+    damaged::Broken,
+    format::TEXTS_MAX,
+    names::Names,
+};
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+
+/// What stands for a missing value among codes.
+pub(crate) const NO_CODE: u32 = u32::MAX;
+
+/// The values that occur, and which of them each row has.
+pub(crate) struct Coded {
+    /// In order, each once.
+    pub(crate) values: Vec<u64>,
+    /// For each row.
+    pub(crate) codes: Vec<u32>,
+}
+
+impl Coded {
+    /// `None` if they are more than `most`.
+    pub(crate) fn new(rows: &[u64], nullable: bool, most: usize) -> Option<Self> {
+        let mut numbers: HashMap<u64, u32, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
+        let mut values = Vec::new();
+        let mut codes = Vec::with_capacity(rows.len());
+        let (mut before, mut code) = (None, NO_CODE);
+        for &value in rows {
+            if before != Some(value) {
+                before = Some(value);
+                code = if nullable && value == MISSING {
+                    NO_CODE
+                } else {
+                    *numbers.entry(value).or_insert_with(|| {
+                        values.push(value);
+                        u32::try_from(values.len() - 1).unwrap_or(NO_CODE)
+                    })
+                };
+                if values.len() > most {
+                    return None;
+                }
+            }
+            codes.push(code);
+        }
+        let mut order: Vec<(u64, u32)> = values.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let mut places = vec![0; order.len()];
+        for (place, &(value, code)) in (0..).zip(&order) {
+            places[code as usize] = place;
+            values[place as usize] = value;
+        }
+        for code in &mut codes {
+            *code = places.get(*code as usize).copied().unwrap_or(NO_CODE);
+        }
+        Some(Self { values, codes })
+    }
+}
+
+/// Appends a dictionary's values as Parquet has them.
+pub(crate) fn put_values(kind: Kind, values: &[u64], names: &Names, out: &mut Vec<u8>) {
+    match kind {
+        Kind::Text(text) => {
+            let texts: Vec<&str> = names.texts(text).collect();
+            for &value in values {
+                let text =
+                    usize::try_from(value).ok().and_then(|i| texts.get(i)).copied().unwrap_or_default();
+                let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                out.extend_from_slice(&length.to_le_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+        }
+        kind if kind.is_wide() => values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes())),
+        _ => values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()[..4])),
+    }
+}
+
+/// A dictionary as it was read: its bytes as they are, for most look-ups want one value of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Dictionary {
+    bytes: Bytes,
+    wide: bool,
+}
+
+impl Dictionary {
+    /// From a dictionary page of `count` values.
+    pub(crate) fn read(kind: Kind, bytes: Bytes, count: u32, names: &Names) -> Result<Self, Broken> {
+        let dictionary = match kind {
+            Kind::Text(text) => Self { bytes: numbers_of(text, &bytes, count, names)?.into(), wide: false },
+            kind => Self { bytes, wide: kind.is_wide() },
+        };
+        let width = if dictionary.wide { 8 } else { 4 };
+        if dictionary.bytes.len() as u64 != u64::from(count) * width {
+            return Err("the dictionary has more or fewer values than it says");
+        }
+        // A value that fills its bytes can have any.
+        if let Kind::Small(..32) = kind
+            && (0..count).any(|code| dictionary.get(code) > kind.most())
+        {
+            return Err("a value is larger than its column allows");
+        }
+        Ok(dictionary)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() / if self.wide { 8 } else { 4 }
+    }
+
+    /// The value of a code; missing if it has none.
+    #[inline]
+    pub(crate) fn get(&self, code: u32) -> u64 {
+        let at = code as usize;
+        if self.wide {
+            let value = self.bytes.get(at * 8..).and_then(<[u8]>::first_chunk);
+            value.map_or(MISSING, |&value| u64::from_le_bytes(value))
+        } else {
+            let value = self.bytes.get(at * 4..).and_then(<[u8]>::first_chunk);
+            value.map_or(MISSING, |&value| u32::from_le_bytes(value).into())
+        }
+    }
+}
+
+/// The numbers that the file's own names have, of the names of a row group.
+fn numbers_of(text: Text, mut rest: &[u8], count: u32, names: &Names) -> Result<Vec<u8>, Broken> {
+    let all: Vec<&str> = names.texts(text).collect();
+    let mut numbers = Vec::new();
+    if rest.len() > TEXTS_MAX {
+        return Err("the names are too long");
+    }
+    for _ in 0..count {
+        let (length, after) = rest.split_first_chunk().ok_or("a name is cut")?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let (name, after) = after.split_at_checked(length).ok_or("a name is cut")?;
+        rest = after;
+        let number = all.binary_search_by(|one| one.as_bytes().cmp(name)).ok();
+        let number = number.and_then(|number| u32::try_from(number).ok());
+        numbers.extend_from_slice(&number.ok_or("a name is not in the file's list")?.to_le_bytes());
+    }
+    if rest.is_empty() { Ok(numbers) } else { Err("there is more than the names") }
+}

@@ -1,0 +1,266 @@
+//! One column of one row group, written in whichever way is smallest.
+
+use crate::{
+    column::{Column, Kind, MISSING},
+    dictionary::{Coded, NO_CODE, put_values},
+    encoding::{put_delta, put_hybrid, width_of},
+    format::{Chunk, Encoding, Extremes, PageHeader, Summary, TEXTS_MAX},
+    names::Names,
+};
+use std::io;
+use zstd::bulk::Compressor;
+
+/// How many pages are written in each way to see which is smallest.
+const SAMPLES: usize = 4;
+
+/// What is needed again and again.
+pub(crate) struct Encoder {
+    compressor: Compressor<'static>,
+    page: Vec<u8>,
+    squeezed: Vec<u8>,
+    present: Vec<u64>,
+    codes: Vec<u32>,
+}
+
+/// One column of one row group, and what others like to know of it.
+pub(crate) struct Encoded {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) chunk: Chunk,
+    pub(crate) summary: Summary,
+    /// The bounds of each page; none where values may be missing.
+    pub(crate) bounds: Vec<Extremes>,
+    pub(crate) ascending: bool,
+}
+
+/// A way to write a column.
+#[derive(Clone, Copy)]
+struct Way<'c> {
+    encoding: Encoding,
+    /// For a dictionary.
+    coded: Option<&'c Coded>,
+    /// How many bits a code takes.
+    width: u8,
+}
+
+impl Encoder {
+    pub(crate) fn new(level: i32) -> io::Result<Self> {
+        Ok(Self {
+            compressor: Compressor::new(level)?,
+            page: Vec::new(),
+            squeezed: Vec::new(),
+            present: Vec::new(),
+            codes: Vec::new(),
+        })
+    }
+
+    /// Writes `values` in pages of `page_rows`, to stand at `offset`.
+    pub(crate) fn encode(
+        &mut self,
+        column: Column,
+        values: &[u64],
+        names: &Names,
+        page_rows: usize,
+        offset: u64,
+    ) -> io::Result<Encoded> {
+        let kind = column.kind();
+        let is_text = matches!(kind, Kind::Text(_));
+        // Beyond that the list is longer than what it saves.
+        let coded = Coded::new(values, column.is_nullable(), values.len() / if is_text { 1 } else { 2 });
+        let mut dictionary = Vec::new();
+        if let Some(coded) = &coded {
+            put_values(kind, &coded.values, names, &mut dictionary);
+        }
+        if is_text && dictionary.len() > TEXTS_MAX {
+            return Err(io::Error::other("the names of one row group are too long"));
+        }
+        let (way, compressed) = self.best_way(column, values, coded.as_ref(), &dictionary, page_rows)?;
+
+        let mut bytes = Vec::new();
+        let mut summary = Summary::default();
+        if let Some(coded) = way.coded {
+            self.page.clone_from(&dictionary);
+            let count = u32::try_from(coded.values.len()).unwrap_or(u32::MAX);
+            self.put_page(&mut bytes, compressed, &mut summary, |header| PageHeader {
+                dictionary: true,
+                values: count,
+                encoding: Encoding::Plain,
+                ..header
+            })?;
+        }
+        let dictionary = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        let mut ends = Vec::with_capacity(values.len().div_ceil(page_rows));
+        for (number, page) in values.chunks(page_rows).enumerate() {
+            self.fill_page(column, page, number * page_rows, way);
+            let rows = u32::try_from(page.len()).unwrap_or(u32::MAX);
+            self.put_page(&mut bytes, compressed, &mut summary, |header| PageHeader {
+                values: rows,
+                encoding: way.encoding,
+                ..header
+            })?;
+            ends.push(u32::try_from(bytes.len()).map_err(io::Error::other)?);
+        }
+        summary.missing =
+            values.iter().filter(|&&value| column.is_nullable() && value == MISSING).count() as u64;
+        let (bounds, ascending) = bounds_of(column, values, page_rows, &mut summary);
+        let chunk = Chunk { offset, dictionary, ends: ends.into(), encoding: way.encoding, compressed };
+        Ok(Encoded { bytes, chunk, summary, bounds, ascending })
+    }
+
+    /// Which way is smallest, as far as some pages show, and whether compression gains anything.
+    fn best_way<'c>(
+        &mut self,
+        column: Column,
+        values: &[u64],
+        coded: Option<&'c Coded>,
+        dictionary: &[u8],
+        page_rows: usize,
+    ) -> io::Result<(Way<'c>, bool)> {
+        let plain = Way { encoding: Encoding::Plain, coded: None, width: 0 };
+        let mut ways = Vec::new();
+        if let Some(coded) = coded {
+            let exact = width_of((coded.values.len().max(1) - 1) as u64);
+            // Codes of whole bytes are longer, but then compression sees which ones are frequent.
+            let whole = exact.next_multiple_of(8);
+            for width in if exact == whole { vec![exact] } else { vec![exact, whole] } {
+                ways.push(Way { encoding: Encoding::Dictionary, coded: Some(coded), width });
+            }
+        }
+        if !matches!(column.kind(), Kind::Text(_)) {
+            ways.extend([Way { encoding: Encoding::Delta, ..plain }, plain]);
+        }
+        if let &[only] = ways.as_slice()
+            && coded.is_some_and(|coded| coded.values.len() <= 1)
+        {
+            return Ok((only, false));
+        }
+        let pages = values.len().div_ceil(page_rows).max(1);
+        let step = pages.div_ceil(SAMPLES);
+        let squeezed_dictionary = self.compressor.compress(dictionary)?.len();
+        let mut best: Option<(usize, Way<'c>, bool)> = None;
+        for way in ways {
+            let (mut stored, mut squeezed, mut sampled) = (0, 0, 0);
+            for (number, page) in values.chunks(page_rows).enumerate().skip(step / 2).step_by(step) {
+                self.fill_page(column, page, number * page_rows, way);
+                sampled += page.len();
+                stored += self.page.len();
+                squeezed += self.compressor.compress(&self.page)?.len();
+            }
+            let whole = |bytes: usize| bytes * values.len() / sampled.max(1);
+            let of_dictionary = |bytes| if way.coded.is_some() { bytes } else { 0 };
+            let stored = whole(stored) + of_dictionary(dictionary.len());
+            let squeezed = whole(squeezed) + of_dictionary(squeezed_dictionary);
+            // What hardly shrinks is better read as it is.
+            let compressed = squeezed + squeezed / 32 < stored;
+            let size = if compressed { squeezed } else { stored };
+            if best.is_none_or(|(least, ..)| size < least) {
+                best = Some((size, way, compressed));
+            }
+        }
+        Ok(best.map_or((plain, false), |(_, way, compressed)| (way, compressed)))
+    }
+
+    /// Makes a page of these values, the first of which is that of row `first`.
+    fn fill_page(&mut self, column: Column, values: &[u64], first: usize, way: Way<'_>) {
+        self.page.clear();
+        if column.is_nullable() {
+            self.codes.clear();
+            self.codes.extend(values.iter().map(|&value| u32::from(value != MISSING)));
+            self.page.extend_from_slice(&[0; 4]);
+            put_hybrid(&self.codes, 1, &mut self.page);
+            let length = u32::try_from(self.page.len() - 4).unwrap_or(u32::MAX);
+            self.page[..4].copy_from_slice(&length.to_le_bytes());
+        }
+        if let Some(coded) = way.coded {
+            self.codes.clear();
+            let codes = &coded.codes[first..first + values.len()];
+            self.codes.extend(codes.iter().copied().filter(|&code| code != NO_CODE));
+            self.page.push(way.width);
+            put_hybrid(&self.codes, way.width, &mut self.page);
+            return;
+        }
+        self.present.clear();
+        let nullable = column.is_nullable();
+        self.present.extend(values.iter().copied().filter(|&value| !nullable || value != MISSING));
+        let wide = column.kind().is_wide();
+        match way.encoding {
+            Encoding::Delta => put_delta(&self.present, wide, &mut self.page),
+            Encoding::Plain | Encoding::Dictionary => {
+                let width = if wide { 8 } else { 4 };
+                for value in &self.present {
+                    self.page.extend_from_slice(&value.to_le_bytes()[..width]);
+                }
+            }
+        }
+    }
+
+    /// Appends the page that was made, with its header.
+    fn put_page(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        compressed: bool,
+        summary: &mut Summary,
+        header: impl FnOnce(PageHeader) -> PageHeader,
+    ) -> io::Result<()> {
+        let stored = if compressed {
+            self.squeezed.clear();
+            self.squeezed.reserve(zstd::zstd_safe::compress_bound(self.page.len()));
+            self.compressor.compress_to_buffer(&self.page, &mut self.squeezed)?;
+            &self.squeezed
+        } else {
+            &self.page
+        };
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(io::Error::other);
+        let header = header(PageHeader {
+            dictionary: false,
+            uncompressed: length(&self.page)?,
+            compressed: length(stored)?,
+            crc: crc32fast::hash(stored),
+            values: 0,
+            encoding: Encoding::Plain,
+        });
+        let before = bytes.len();
+        header.put(bytes);
+        summary.uncompressed += (bytes.len() - before + self.page.len()) as u64;
+        bytes.extend_from_slice(stored);
+        Ok(())
+    }
+}
+
+/// The bounds of each page, and whether they ascend; those of the whole go into `summary`.
+fn bounds_of(
+    column: Column,
+    values: &[u64],
+    page_rows: usize,
+    summary: &mut Summary,
+) -> (Vec<Extremes>, bool) {
+    let kind = column.kind();
+    if matches!(kind, Kind::Text(_)) {
+        return (Vec::new(), false);
+    }
+    // Turned so that unsigned order is the order of the type.
+    let turn = match kind {
+        Kind::Signed => 1 << 31,
+        Kind::Moment | Kind::Duration => 1 << 63,
+        _ => 0,
+    };
+    let bounds_of = |values: &[u64]| {
+        let present = values.iter().filter(|&&value| !column.is_nullable() || value != MISSING);
+        present.map(|value| value ^ turn).fold(None, |bounds, value| match bounds {
+            None => Some((value, value)),
+            Some((least, most)) => Some((value.min(least), value.max(most))),
+        })
+    };
+    let written = |(least, most): (u64, u64)| {
+        let width = if kind.is_wide() { 8 } else { 4 };
+        let bytes = |value: u64| (value ^ turn).to_le_bytes()[..width].to_vec();
+        (bytes(least), bytes(most))
+    };
+    let pages: Vec<_> = values.chunks(page_rows).filter_map(bounds_of).collect();
+    let whole = pages.iter().copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    summary.bounds = whole.map(written);
+    if !matches!(column, Column::Hour | Column::OutsideIp | Column::OutsidePort) {
+        return (Vec::new(), false);
+    }
+    let ascending = pages.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1);
+    (pages.into_iter().map(written).collect(), ascending)
+}
