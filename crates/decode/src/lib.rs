@@ -39,6 +39,8 @@ pub use format::{Format, FormatTraits, Guess, Tells, UnknownFormat, detect};
 pub use framing::{Cut, Framing, MESSAGE_LIMIT, MESSAGE_WINDOW, cut, messages};
 pub use hints::{BadLayout, Hints, NamedListener, Names};
 pub use process::ProcessFormat;
-pub use record::{Brief, Cited, Decoder, Event, EventKind, Fact, Record, Said, Sighting, Unreadable, cite};
+pub use record::{
+    Brief, Cited, Decoder, Event, EventKind, Fact, Record, Said, Sighting, StateName, Unreadable, cite,
+};
 pub use splice::{SpliceError, splice, strip};
 pub use unfit::{Unfit, unfit};

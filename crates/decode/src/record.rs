@@ -1,6 +1,7 @@
 //! Records: what one line of a session log says, before it becomes a session.
 
-use std::{net::SocketAddrV4, sync::Arc, time::Duration};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use std::{borrow::Cow, net::SocketAddrV4, sync::Arc, time::Duration};
 use unmasq_model::{Endpoint, GatewayName, LogTime, Protocol, Realm, Request, Span, Translation};
 
 /// Reads frames of one log format.
@@ -106,7 +107,7 @@ impl Unreadable {
 }
 
 /// One decoded record of a session log.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Record {
     /// The gateway that the record itself names; else its log's.
     pub gateway: Option<GatewayName>,
@@ -157,7 +158,8 @@ impl From<Brief<'_>> for Record {
 }
 
 /// How much of a session one record tells.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fact {
     /// One moment in the life of a translation entry; several make a session.
     Event(Event),
@@ -172,12 +174,16 @@ pub enum Fact {
     },
 }
 
+/// A connection's state, of those that are known; see the format.
+pub type StateName = &'static str;
+
 /// One moment in the life of a translation entry.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// What happened to the entry.
     pub kind: EventKind,
     /// When the line was written; the end of the second, where it tells no more than a second.
+    #[serde(with = "exact")]
     pub at: LogTime,
     /// How long before `at` it may have happened: the exporter's lag, and what its clock leaves open.
     pub lag: Duration,
@@ -186,7 +192,8 @@ pub struct Event {
     /// How long the entry lives without another packet, from `at` on.
     pub timeout: Option<Duration>,
     /// The connection's state, as the exporter words it.
-    pub state: Option<&'static str>,
+    #[serde(with = "state")]
+    pub state: Option<StateName>,
     /// How long the entry had lived, in whole seconds cut off.
     pub lasted: Option<Duration>,
     /// When the exporter says that the entry began.
@@ -214,7 +221,8 @@ impl Event {
 }
 
 /// What happened to an entry.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// It was made.
     New,
@@ -233,4 +241,37 @@ pub struct Sighting {
     pub evidence: unmasq_model::Evidence,
     /// What it says.
     pub record: Record,
+}
+
+/// A moment as microseconds since the Unix epoch, an infinity too.
+mod exact {
+    use super::{Deserialize, Deserializer, Error, LogTime, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &LogTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(at.as_unix_us())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogTime, D::Error> {
+        LogTime::from_edge(i64::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("it is no time"))
+    }
+}
+
+/// A state by its word; one that no exporter has is every other one.
+mod state {
+    use super::{Cow, Deserialize, Deserializer, Serialize, Serializer};
+    use crate::format::known_state;
+
+    pub(super) fn serialize<S: Serializer>(
+        state: &Option<&'static str>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        state.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<&'static str>, D::Error> {
+        let state = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(state.map(|state| known_state(&state)))
+    }
 }

@@ -60,6 +60,13 @@ impl Memory {
         told.chain(self.block.insides())
     }
 
+    /// Keeps these sessions in place of all that were kept; who held an address, and sockets, stay.
+    pub fn replace_sessions(&mut self, sessions: Vec<Session>, block: Block) {
+        let (tenures, sockets) = (std::mem::take(&mut self.tenures), std::mem::take(&mut self.sockets));
+        *self = Self { block, tenures, sockets, ..Self::default() };
+        sessions.into_iter().for_each(|session| self.insert(session));
+    }
+
     /// Adds who held an address.
     pub fn insert_tenure(&mut self, tenure: Tenure) {
         self.tenures.entry((tenure.realm.clone(), tenure.ip)).or_default().push(tenure);

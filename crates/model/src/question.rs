@@ -4,7 +4,7 @@ use crate::{AssetId, Endpoint, GatewayIx, Protocol, Realm, Session, Socket, Span
 use std::net::IpAddr;
 
 /// What must be known before an alert can be answered.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Question {
     /// Which sessions explain an outside endpoint?
     Sessions(SessionsQuestion),

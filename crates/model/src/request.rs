@@ -1,13 +1,14 @@
 //! Requests: what a balancer's log tells about what it carried.
 
 use crate::Endpoint;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What one record of a balancer's log says about the request or connection that it carried.
 ///
 /// Texts are as the client sent them: escapes of the log's own have been undone by its decoder. What a
 /// log leaves out is `None` and excludes nothing.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// What the record is about.
     pub layer: Layer,
@@ -54,7 +55,8 @@ impl Request {
 }
 
 /// What a balancer's record is about.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// One HTTP request, of perhaps several on its connection.
     Request,
@@ -63,7 +65,7 @@ pub enum Layer {
 }
 
 /// One backend that a request was sent to, or at least meant for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct Try {
     /// Its endpoint; `None` where the log names it otherwise, or only counts the try.
     pub backend: Option<Endpoint>,

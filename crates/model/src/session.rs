@@ -2,6 +2,7 @@
 //! an interval.
 
 use crate::{Endpoint, GatewayIx, LogIx, Protocol, Realm, Request, Role, Span};
+use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, sync::Arc};
 
 /// What a gateway did to one flow, as one record tells it.
@@ -34,7 +35,7 @@ pub struct Session {
 /// The four endpoints of a translation: RFC 4787's external and internal side of one flow.
 ///
 /// What a record leaves out is open: it answers for every value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Translation {
     /// The transport protocol; `None` is every one (a port block).
     pub protocol: Option<Protocol>,
@@ -67,7 +68,7 @@ impl Translation {
 }
 
 /// What of the outside a record names.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Outside {
     /// The address; `None` if the log leaves it out, as many balancers' logs do.
     pub ip: Option<IpAddr>,
@@ -76,7 +77,8 @@ pub struct Outside {
 }
 
 /// Which ports of an outside address a record is about.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ports {
     /// Whichever it was: the protocol has none, or the log leaves it out.
     Any,

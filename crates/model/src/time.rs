@@ -48,6 +48,16 @@ impl LogTime {
         self.0
     }
 
+    /// From what [`as_unix_us`](Self::as_unix_us) gave, an infinity too.
+    #[must_use]
+    pub fn from_edge(us: i64) -> Option<Self> {
+        match us {
+            i64::MIN => Some(Self::BEGINNING),
+            i64::MAX => Some(Self::FOREVER),
+            us => Self::from_unix_us(us),
+        }
+    }
+
     /// Whether this is a real instant, not one of the two infinities.
     #[must_use]
     pub fn is_finite(self) -> bool {
@@ -209,6 +219,22 @@ impl Span {
     #[must_use]
     pub fn hull(self, other: Self) -> Self {
         Self { from: self.from.min(other.from), to: self.to.max(other.to) }
+    }
+}
+
+/// Serializes as its two edges in microseconds since the Unix epoch, exactly; an infinity is the least or
+/// the greatest number of 64 bits.
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [self.from.0, self.to.0].serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let [from, to] = <[i64; 2]>::deserialize(deserializer)?;
+        let edge = |us| LogTime::from_edge(us).ok_or_else(|| serde::de::Error::custom("it is no time"));
+        Self::new(edge(from)?, edge(to)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Which time a log covers, and whether it may be taken as complete.
 
-use crate::plan::LogPlan;
 use std::{collections::BTreeMap, time::Duration};
-use unmasq_model::{Coverage, Log, LogTime, Site, Span};
+use unmasq_decode::FormatTraits;
+use unmasq_model::{Coverage, Log, LogTime, SourceName, Span};
 
 /// Which span a log tells of, and how many of its records lie absurdly far from the others.
 #[derive(Clone, Copy)]
@@ -78,11 +78,33 @@ impl Moments {
         }
     }
 
+    /// Each stretch by its number, with how many moments lie in it, the first and the last of them.
+    pub(crate) fn entries(&self) -> Vec<(i64, u64, i64, i64)> {
+        let entry = |(number, stretch): (i64, Stretch)| {
+            (number, stretch.moments, stretch.first.as_unix_us(), stretch.last.as_unix_us())
+        };
+        self.all().into_iter().map(entry).collect()
+    }
+
+    /// Stretches that a store kept.
+    pub(crate) fn of_entries(entries: &[(i64, u64, i64, i64)]) -> Self {
+        let moment = |us| LogTime::from_edge(us).unwrap_or(LogTime::FOREVER);
+        let stretches = entries.iter().map(|&(number, moments, first, last)| {
+            (number, Stretch { moments, first: moment(first), last: moment(last) })
+        });
+        Self { stretches: stretches.collect(), latest: None }
+    }
+
+    fn all(&self) -> BTreeMap<i64, Stretch> {
+        let mut stretches = self.stretches.clone();
+        self.latest.into_iter().for_each(|(number, stretch)| add(&mut stretches, number, stretch));
+        stretches
+    }
+
     /// From the earliest to the latest moment, leaving out what lies alone and holds less than a hundredth
     /// of them.
     pub(crate) fn covered(&self) -> Option<Covered> {
-        let mut stretches = self.stretches.clone();
-        self.latest.into_iter().for_each(|(number, stretch)| add(&mut stretches, number, stretch));
+        let stretches = self.all();
         let moments: u64 = stretches.values().map(|stretch| stretch.moments).sum();
         let mut together: Vec<Stretch> = Vec::new();
         for stretch in stretches.into_values() {
@@ -102,14 +124,30 @@ fn add(stretches: &mut BTreeMap<i64, Stretch>, number: i64, stretch: Stretch) {
     stretches.entry(number).and_modify(|known| *known = known.and(stretch)).or_insert(stretch);
 }
 
+/// What somebody said about the time that a log covers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stated {
+    pub(crate) clock_bound: Option<Duration>,
+    pub(crate) since: Option<LogTime>,
+    pub(crate) until: Option<LogTime>,
+    pub(crate) complete: bool,
+}
+
 /// The log as the site knows it. `whole`: all of it could be read.
-pub(crate) fn described(plan: &LogPlan, site: &Site, told: Option<Span>, whole: bool) -> Log {
-    let traits = plan.format.traits();
-    let since = plan.facts.since.or(told.map(Span::from)).unwrap_or(LogTime::BEGINNING);
+pub(crate) fn described(
+    name: SourceName,
+    files: Vec<SourceName>,
+    traits: FormatTraits,
+    stated: Stated,
+    clock_bound: Duration,
+    told: Option<Span>,
+    whole: bool,
+) -> Log {
+    let since = stated.since.or(told.map(Span::from)).unwrap_or(LogTime::BEGINNING);
     // A writer that may leave records out cannot be declared not to have, nor can a log of which we
     // could not read all.
-    let complete = plan.facts.complete && !traits.best_effort && whole;
-    let until = match (told, plan.facts.until) {
+    let complete = stated.complete && !traits.best_effort && whole;
+    let until = match (told, stated.until) {
         (None, _) => LogTime::BEGINNING,
         (Some(_), Some(declared)) if whole => declared,
         (Some(told), Some(declared)) => declared.min(told.to()),
@@ -118,9 +156,9 @@ pub(crate) fn described(plan: &LogPlan, site: &Site, told: Option<Span>, whole: 
         (Some(told), None) => told.to(),
     };
     Log {
-        name: plan.name.clone(),
-        files: plan.files.iter().map(|found| found.location.name()).collect(),
-        clock_bound: plan.facts.clock_bound.unwrap_or(site.clock_bound),
+        name,
+        files,
+        clock_bound: stated.clock_bound.unwrap_or(clock_bound),
         coverage: Coverage { since, until, complete, delay: traits.delay },
         best_effort: traits.best_effort,
         shows_inbound: traits.shows_inbound,

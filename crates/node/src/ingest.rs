@@ -48,6 +48,7 @@ pub(crate) fn ingest(
         cited,
         whole: tells == Tells::BothEdges && !cited,
         again: !sieve.is_open(),
+        takes: None,
     };
     let mut report = SourceReport::of(plan);
     let Heard { shown, kept, rows, broken } = hear(plan, log, wanted, realms, &mut report, unread, progress)?;
@@ -77,7 +78,9 @@ pub(crate) fn ingest(
         Sighting { gateway: gateways[kept.gateway as usize], evidence, record: kept.record }
     });
     let sessions = assemble(sightings.collect());
-    site.logs.push(described(plan, site, report.told, whole));
+    let files = plan.files.iter().map(|found| found.location.name()).collect();
+    let (name, traits, stated) = (plan.name.clone(), plan.format.traits(), plan.facts.stated());
+    site.logs.push(described(name, files, traits, stated, site.clock_bound, report.told, whole));
     let mut rows = rows;
     rows.retain_mut(|row| {
         let gateway = gateways[row.gateway().0 as usize];
@@ -158,7 +161,7 @@ fn hear(
 
 /// The gateways of these names, in their order; those that nobody declared are discovered here, in order
 /// of name.
-fn gateways(site: &mut Site, kind: GatewayKind, names: &[GatewayName]) -> Vec<GatewayIx> {
+pub(crate) fn gateways(site: &mut Site, kind: GatewayKind, names: &[GatewayName]) -> Vec<GatewayIx> {
     let mut known: BTreeMap<GatewayName, GatewayIx> =
         site.indexed_gateways().map(|(ix, gateway)| (gateway.name.clone(), ix)).collect();
     for name in names.iter().collect::<BTreeSet<_>>() {

@@ -4,12 +4,14 @@ use crate::{
     NodeError, Progress, Skips,
     ingest::{Ingested, ingest},
     met::Met,
+    past::{Past, Recalled},
     plan::{self, LogPlan, Sources},
     processes,
+    reading::Told,
 };
-use std::{collections::BTreeSet, error::Error, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, error::Error, net::IpAddr, path::Path, time::Duration};
 use unmasq_decode::{Format, alert::AlertKey};
-use unmasq_engine::{Margins, Sieve, SiteMap, settle};
+use unmasq_engine::{Known, Margins, Outcome, Sieve, SiteMap, settle};
 use unmasq_index::{Arena, Block, Memory};
 use unmasq_io::{
     inventory::{self, Inventory},
@@ -18,6 +20,7 @@ use unmasq_io::{
 use unmasq_model::{
     Alert, End, Gateway, GatewayIx, GatewayKind, GatewayName, Question, Realm, Site, SourceName, Span, Trace,
 };
+use unmasq_store::{StoreError, inventory_of};
 
 /// What is known, and how it was learned.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Knowledge {
     pub unread: Vec<Unread>,
     /// What in the inventory may be a slip.
     pub warnings: Vec<String>,
+    /// A store that is asked for what is not in memory.
+    past: Option<Past>,
 }
 
 /// What became of one source.
@@ -71,13 +76,73 @@ pub struct Unread {
 }
 
 impl Knowledge {
-    /// Reads everything that `sources` names.
+    /// What `sources` names: a store, or logs, which are all read.
+    ///
+    /// # Errors
+    /// As [`learn`](Self::learn) and [`recall`](Self::recall).
+    pub fn of(sources: &Sources, progress: &dyn Progress) -> Result<Self, NodeError> {
+        match &sources.store {
+            Some(store) => Self::recall(store, sources, progress),
+            None => Self::learn(sources, progress),
+        }
+    }
+
+    /// Reads all logs that `sources` names.
     ///
     /// # Errors
     /// When the inventory cannot be used, the format of a named file cannot be told, or a log's times
     /// need a zone. A missing or broken file is no error: it is reported, and the rest goes on.
     pub fn learn(sources: &Sources, progress: &dyn Progress) -> Result<Self, NodeError> {
-        Prepared::of(sources)?.learn(&Sieve::open(), true, progress)
+        Prepared::of(sources, true)?.learn(&Sieve::open(), true, progress)
+    }
+
+    /// Opens what `sources` names as the store. Its sessions are read when they are asked for.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the inventory cannot be used.
+    pub fn recall(path: &Path, sources: &Sources, progress: &dyn Progress) -> Result<Self, NodeError> {
+        let kept = inventory_of(path).map_err(NodeError::Store)?;
+        let inventory = sources.inventory.clone().or(kept);
+        let prepared = Prepared::of(&Sources { inventory, sessions: Vec::new(), ..sources.clone() }, false)?;
+        let Prepared { mut site, processes, mut unread, warnings, .. } = prepared;
+        let (mut reports, mut memory) = (Vec::new(), Memory::default());
+        for tenure in &site.tenures {
+            memory.insert_tenure(tenure.clone());
+        }
+        let past = Past::open(path, &mut site, &mut reports, &mut unread)?;
+        processes::read(&processes, &mut memory, &mut reports, &mut unread, progress);
+        let site = SiteMap::of(site);
+        Ok(Self { site, memory, sources: reports, unread, warnings, past: Some(past) })
+    }
+
+    /// Whether everything is in memory that is known in answer to a question.
+    pub(crate) fn knows(&self, question: &Question) -> bool {
+        self.past.as_ref().is_none_or(|past| past.has_answered(question))
+    }
+
+    /// What must be known before an alert can be traced, as far as that can be told by now; nothing if it can.
+    pub(crate) fn lacks(&self, alert: &Alert) -> Vec<Question> {
+        if self.past.is_none() {
+            return Vec::new();
+        }
+        let room = Arena::new();
+        let memory = |question: &Question| self.knows(question).then(|| self.memory.answer(question, &room));
+        match unmasq_engine::trace(alert, &Known::with(&self.site, &memory)) {
+            Outcome::Need(questions) => questions,
+            Outcome::Traced(..) => Vec::new(),
+        }
+    }
+
+    /// Reads what the store has in answer to questions.
+    ///
+    /// # Errors
+    /// When a file of it is missing or damaged.
+    pub(crate) fn learn_about(&mut self, questions: &BTreeSet<Question>) -> Result<(), NodeError> {
+        if let Some(past) = &mut self.past {
+            let Recalled { sessions, block } = past.recall(questions)?;
+            self.memory.replace_sessions(sessions, block);
+        }
+        Ok(())
     }
 
     /// What one alert means.
@@ -128,19 +193,19 @@ impl Knowledge {
 /// What a run may know of, before its logs are read.
 pub(crate) struct Prepared {
     pub(crate) site: Site,
-    plans: Vec<LogPlan>,
-    processes: Vec<String>,
-    unread: Vec<Unread>,
-    warnings: Vec<String>,
+    pub(crate) plans: Vec<LogPlan>,
+    pub(crate) processes: Vec<String>,
+    pub(crate) unread: Vec<Unread>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Prepared {
-    /// Reads the inventory and finds the logs.
-    pub(crate) fn of(sources: &Sources) -> Result<Self, NodeError> {
+    /// Reads the inventory and finds the logs, if they are wanted.
+    pub(crate) fn of(sources: &Sources, logs: bool) -> Result<Self, NodeError> {
         let inventory =
             sources.inventory.as_deref().map(inventory::load).transpose().map_err(NodeError::Inventory)?;
         let mut unread = Vec::new();
-        let plans = plan::logs(sources, inventory.as_ref(), &mut unread)?;
+        let plans = if logs { plan::logs(sources, inventory.as_ref(), &mut unread)? } else { Vec::new() };
         let (mut site, mut warnings) = match inventory {
             Some(Inventory { site, warnings, .. }) => {
                 (site, warnings.iter().map(ToString::to_string).collect())
@@ -182,7 +247,8 @@ impl Prepared {
         }
         memory.set_block(Block::of(rows, realms.names().to_vec()));
         processes::read(&self.processes, &mut memory, &mut sources, &mut unread, progress);
-        Ok(Knowledge { site: SiteMap::of(site), memory, sources, unread, warnings: self.warnings.clone() })
+        let (site, warnings) = (SiteMap::of(site), self.warnings.clone());
+        Ok(Knowledge { site, memory, sources, unread, warnings, past: None })
     }
 
     /// How many bytes the logs are, as they lie on disk; `None` if one comes through a pipe.
@@ -217,6 +283,18 @@ impl SourceReport {
         }
     }
 
+    /// Counts what one of its files told.
+    pub(crate) fn add(&mut self, told: Told) {
+        self.lines += told.lines;
+        self.records += told.shown.records;
+        let covered = told.shown.covered().map(|covered| covered.span);
+        self.told = match (self.told, covered) {
+            (Some(one), Some(other)) => Some(one.hull(other)),
+            (one, other) => one.or(other),
+        };
+        self.skips.append(told.skips);
+    }
+
     pub(crate) fn named(name: SourceName, format: &str, how: &str) -> Self {
         Self {
             name,
@@ -240,6 +318,21 @@ impl Unread {
 
     pub(crate) fn unreadable(error: &ReadError) -> Self {
         Self { what: chain(error), hint: Some(error.hint()), is_loss: true }
+    }
+
+    pub(crate) fn damaged(error: &StoreError) -> Self {
+        Self { what: chain(error), hint: Some(error.hint()), is_loss: true }
+    }
+
+    pub(crate) fn unknown_format(log: &SourceName, format: &str) -> Self {
+        let what = format!("{log}: the store has it as {format}, which this version does not know");
+        Self { what, hint: Some("use the version that imported it, or a later one".into()), is_loss: true }
+    }
+
+    pub(crate) fn unended(file: &str) -> Self {
+        let what = format!("{file}: its last line is not ended, so it may become another; it is left out");
+        let hint = "import it again when it is ended".into();
+        Self { what, hint: Some(hint), is_loss: false }
     }
 
     /// For logs in forms that only the inventory knows, each written as `name (form)`.

@@ -9,6 +9,8 @@
 
 pub mod batch;
 mod coverage;
+pub mod history;
+pub mod import;
 mod ingest;
 mod inputs;
 pub mod inspect;
@@ -19,6 +21,7 @@ mod mask;
 mod messages;
 mod met;
 mod ordered;
+mod past;
 mod plan;
 mod processes;
 mod progress;
@@ -100,6 +103,9 @@ pub enum NodeError {
         /// The member's name.
         field: String,
     },
+    /// The store could not be used.
+    #[error("cannot use the store")]
+    Store(#[source] unmasq_store::StoreError),
     /// The answers could not be written.
     #[error("cannot write the traced alerts")]
     Write(#[source] std::io::Error),
@@ -126,6 +132,7 @@ impl NodeError {
             ),
             Self::TwoFormats { .. } => Some("give it once, in the format that it is in".into()),
             Self::ForeignField { .. } => Some("choose another name for ours, such as --field unmasq".into()),
+            Self::Store(source) => Some(source.hint()),
             Self::Inventory(_) | Self::Write(_) => None,
         }
     }

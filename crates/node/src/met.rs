@@ -28,6 +28,7 @@ impl Name for Realm {
 }
 
 /// Names in order of first sight.
+#[derive(Debug)]
 pub(crate) struct Met<N> {
     names: Vec<N>,
     by_name: BTreeMap<N, NameIx>,

@@ -1,6 +1,6 @@
 //! What will be read: which files make one log, in which format, of which gateway.
 
-use crate::{NodeError, Unread, inputs::each_once};
+use crate::{NodeError, Unread, coverage::Stated, inputs::each_once};
 use jiff::tz::TimeZone;
 use std::{
     cell::RefCell,
@@ -25,6 +25,8 @@ use unmasq_model::{GatewayName, LogTime, Realm, SourceName};
 pub struct Sources {
     /// The site's description.
     pub inventory: Option<PathBuf>,
+    /// A store of sessions, in place of logs.
+    pub store: Option<PathBuf>,
     /// Session logs; if there are none, those that the inventory names.
     pub sessions: Vec<SessionsArg>,
     /// Process records.
@@ -108,6 +110,14 @@ impl LogFacts {
             until: log.until,
             complete: log.complete,
         }
+    }
+}
+
+impl LogFacts {
+    /// What of it is about the time that the log covers.
+    pub(crate) fn stated(&self) -> Stated {
+        let Self { clock_bound, since, until, complete, .. } = *self;
+        Stated { clock_bound, since, until, complete }
     }
 }
 
@@ -266,7 +276,11 @@ fn given(
                 None => detected(&family.files, unread)?,
             };
             let Some(Recognised { format, how, opened }) = format else { continue };
-            let named = |log: &&LogFile| family.files.iter().any(|found| found.location.name() == log.name);
+            // A piece of a rotated log is that log's, even alone.
+            let named = |log: &&LogFile| {
+                family.stem == log.name.as_str()
+                    || family.files.iter().any(|found| found.location.name() == log.name)
+            };
             let logs = inventory
                 .into_iter()
                 .flat_map(|inventory| inventory.logs.iter().map(move |log| (log, inventory)));

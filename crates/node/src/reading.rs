@@ -32,6 +32,34 @@ pub(crate) struct Wanted<'w> {
     pub(crate) whole: bool,
     /// Whether more may be wanted later.
     pub(crate) again: bool,
+    /// Who takes what was read before the file is at its end, if anybody does.
+    pub(crate) takes: Option<&'w dyn Takes>,
+}
+
+/// Somebody who takes what a file says part by part, so that it need not be held.
+pub(crate) trait Takes: Sync {
+    /// Whether so much is enough for a part.
+    fn is_enough(&self, told: &Told) -> bool;
+
+    /// Takes a part. The next may be taken at the same time.
+    ///
+    /// # Errors
+    /// When it cannot be kept; the file is then read no further.
+    fn take(&self, part: Part) -> Result<(), NodeError>;
+}
+
+/// A part of what a file says: every record between where the part before it ended and its own position.
+pub(crate) struct Part {
+    /// Its place among the parts of the file, from 0.
+    pub(crate) number: u64,
+    /// The last line of which it tells, or the offset.
+    pub(crate) position: u64,
+    pub(crate) kept: Vec<Kept>,
+    pub(crate) rows: Vec<Row>,
+    /// What the gateways of both are called, …
+    pub(crate) gateways: Vec<GatewayName>,
+    /// … and the realms of the rows.
+    pub(crate) realms: Vec<Realm>,
 }
 
 /// Tells which records of a log are kept.
@@ -87,11 +115,34 @@ pub(crate) struct Told {
     pub(crate) rows: Vec<Row>,
     /// … with the realms that it names.
     pub(crate) realms: Met<Realm>,
+    /// How many parts of it were taken.
+    pub(crate) parts: u64,
+    /// Whether the last line is not ended, so that it may become another: it was not read, or not believed.
+    pub(crate) unended: bool,
     /// Why it could not be read to its end.
     pub(crate) broken: Option<ReadError>,
 }
 
 impl Told {
+    /// Up to which line everything was told. One that was cut is read again when the file goes on.
+    fn position(&self) -> u64 {
+        self.lines + self.blank - u64::from(self.unended && self.broken.is_some())
+    }
+
+    /// What was kept since the part before.
+    pub(crate) fn part(&mut self) -> Part {
+        let number = self.parts;
+        self.parts += 1;
+        Part {
+            number,
+            position: self.position(),
+            kept: mem::take(&mut self.kept),
+            rows: mem::take(&mut self.rows),
+            gateways: self.shown.gateways.names().to_vec(),
+            realms: self.realms.names().to_vec(),
+        }
+    }
+
     pub(crate) fn nothing(wanted: &Wanted<'_>) -> Self {
         Self {
             lines: 0,
@@ -101,6 +152,8 @@ impl Told {
             kept: Vec::new(),
             rows: Vec::new(),
             realms: Met::nobody(),
+            parts: 0,
+            unended: false,
             broken: None,
         }
     }
@@ -110,7 +163,7 @@ impl Told {
 /// chunks before it have been handed in; so the answer does not depend on who read what.
 ///
 /// # Errors
-/// When its times need a zone that nobody gave.
+/// When its times need a zone that nobody gave, and when a part cannot be taken.
 pub(crate) fn lines(
     file: &str,
     name: &str,
@@ -121,6 +174,7 @@ pub(crate) fn lines(
     let source = Mutex::new(Source { chunks: Chunks::new(input), decoder, turns: 0, broken: None });
     let handed_in = Ordered::new((Told::nothing(&wanted), None));
     let failed = AtomicBool::new(false);
+    let refused = Mutex::new(None);
     let readers = on_every_core(|| {
         let _guard = handed_in.guarded();
         let mut reader = Reader::new(wanted);
@@ -132,7 +186,8 @@ pub(crate) fn lines(
                 reader.read(chunk);
             }
             let done = mem::take(&mut reader.done);
-            reader.done = handed_in.pass(number, |(told, failure)| {
+            let part;
+            (reader.done, part) = handed_in.pass(number, |(told, failure)| {
                 told.shown.gateways.translate(&reader.shown.gateways, &mut numbers.gateways);
                 told.realms.translate(&reader.realms, &mut numbers.realms);
                 let left = done.hand_in(name, &numbers, told);
@@ -140,13 +195,21 @@ pub(crate) fn lines(
                     failed.store(true, Ordering::Relaxed);
                     failure.get_or_insert(NodeError::NeedsZone { file: file.into(), line });
                 }
-                left
+                let taker = wanted.takes.filter(|taker| taker.is_enough(told));
+                (left, taker.map(|taker| (taker, told.part())))
             });
+            if let Some((taker, part)) = part
+                && let Err(error) = taker.take(part)
+            {
+                failed.store(true, Ordering::Relaxed);
+                refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
         }
         reader.shown
     });
     let (mut told, failure) = handed_in.into_inner();
-    if let Some(failure) = failure {
+    let refused = refused.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failure) = failure.or(refused) {
         return Err(failure);
     }
     for shown in readers {
@@ -213,6 +276,8 @@ struct Done {
     kept: Vec<Kept>,
     rows: Vec<Row>,
     needs_zone: Option<u64>,
+    /// Whether the last line is not ended.
+    unended: bool,
 }
 
 impl<'w> Reader<'w> {
@@ -239,12 +304,19 @@ impl<'w> Reader<'w> {
     fn read_with(&mut self, decoder: &mut dyn Decoder, chunk: Chunk) {
         match chunk.part {
             ChunkPart::Lines => {
-                for (_, line) in chunk.lines() {
+                for (range, line) in chunk.lines() {
+                    if self.wanted.takes.is_some() && chunk.bytes[range.end - 1] != b'\n' {
+                        self.done.unended = true;
+                        break;
+                    }
                     self.line(decoder, line);
                 }
             }
             ChunkPart::First => self.refuse(TOO_LONG),
-            ChunkPart::Cut => self.refuse(BREAKS_OFF),
+            ChunkPart::Cut => {
+                self.done.unended = true;
+                self.refuse(BREAKS_OFF);
+            }
             ChunkPart::More => {}
         }
         self.buffer = chunk.bytes;
@@ -351,6 +423,7 @@ impl Done {
             row.renamed(gateway, |realm| numbers.realms[realm as usize])?.at(file, line(at))
         });
         told.rows.extend(placed);
+        told.unended |= mem::take(&mut self.unended);
         told.blank += self.blank;
         told.lines += mem::take(&mut self.lines) - mem::take(&mut self.blank);
         self

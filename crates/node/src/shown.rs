@@ -9,7 +9,9 @@ use std::{
     net::IpAddr,
 };
 use unmasq_decode::{Brief, Fact, Record};
-use unmasq_model::{GatewayName, LogTime};
+use unmasq_index::Row;
+use unmasq_model::{GatewayName, LogTime, Translation};
+use unmasq_store::ShownEntry;
 
 /// What records show: the same in whatever order they come, and however they are dealt out to several.
 pub(crate) struct Shown {
@@ -64,6 +66,16 @@ impl Shown {
         gateway
     }
 
+    /// The same of a row whose gateway has its number here already.
+    pub(crate) fn note_row(&mut self, row: &Row) {
+        self.records += 1;
+        self.moments.note([row.start().from(), row.end().to()]);
+        let Translation { outside, inside, .. } = row.translation();
+        if let Some((outside, inside)) = outside.ip.zip(inside) {
+            self.pair(row.gateway().0, outside, inside.ip);
+        }
+    }
+
     #[inline]
     fn heard(&mut self, gateway: Option<&GatewayName>, moments: [LogTime; 2]) -> NameIx {
         self.records += 1;
@@ -93,6 +105,31 @@ impl Shown {
             *self.outsides.entry((here[name as usize], ip)).or_default() |= shared;
         }
         here
+    }
+
+    /// What a store keeps of it.
+    pub(crate) fn entry(&self) -> ShownEntry {
+        ShownEntry {
+            records: self.records,
+            stretches: self.moments.entries(),
+            gateways: self.gateways.names().to_vec(),
+            outsides: self.outsides.iter().map(|((name, ip), shared)| (*name, *ip, *shared)).collect(),
+        }
+    }
+
+    /// What a store kept.
+    pub(crate) fn of_entry(entry: &ShownEntry) -> Self {
+        let mut gateways = Met::nobody();
+        entry.gateways.iter().for_each(|name| {
+            gateways.number(name);
+        });
+        Self {
+            records: entry.records,
+            moments: Moments::of_entries(&entry.stretches),
+            gateways,
+            outsides: entry.outsides.iter().map(|(name, ip, shared)| ((*name, *ip), *shared)).collect(),
+            recent: vec![None; RECENT],
+        }
     }
 
     /// When they were.

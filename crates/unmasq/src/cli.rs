@@ -5,7 +5,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 use std::{path::PathBuf, time::Duration};
 use unmasq_decode::{Format, alert::AlertFormat};
-use unmasq_model::{Endpoint, Protocol, Realm};
+use unmasq_model::{Endpoint, LogTime, Protocol, Realm};
 use unmasq_node::{SessionsArg, Sources, batch::OutputForm};
 
 /// Who is really behind a shared address.
@@ -78,6 +78,19 @@ pub(crate) enum Command {
     ///   unmasq lookup 203.0.113.7 --from 10:30 --to 10:33 --zone Asia/Shanghai --inventory site.toml
     #[command(verbatim_doc_comment)]
     Lookup(LookupArgs),
+    /// Keep what session logs say, for months, and look it up in a moment
+    ///
+    /// Any logs, in any order, again and again: what is in the store is passed over, a log that has grown
+    /// is read on, and what was broken off goes on where it was. The inventory is kept with them.
+    ///
+    ///   unmasq import --store history --inventory site.toml logs/*.gz
+    ///
+    ///   unmasq trace --store history --alerts last-year.json -o traced.json
+    #[command(verbatim_doc_comment)]
+    Import(ImportArgs),
+    /// See what is in a store, check it, merge its files, drop what is old
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// See which format a file is in, how each field is read, and whether it can serve at all
     ///
     /// For session logs, alerts and process records; three of its lines are shown with everything that
@@ -102,6 +115,10 @@ pub(crate) struct SourceArgs {
     /// The site: gateways, addresses, machines and their logs (JSON or TOML; see docs/inventory.md)
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
+    /// A store that session logs were imported into, in place of the logs; its inventory is used unless
+    /// another is given
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["sessions", "tz"])]
+    pub(crate) store: Option<PathBuf>,
     /// A session log: a file, a folder, a pattern or `-`; FORMAT:PATH says its format
     ///
     /// Without this, the logs that the inventory names are read. Plain, gzip and zstd files are read
@@ -127,6 +144,7 @@ impl SourceArgs {
     pub(crate) fn sources(&self) -> Sources {
         Sources {
             inventory: self.inventory.clone(),
+            store: self.store.clone(),
             sessions: self.sessions.clone(),
             processes: self.processes.clone(),
             zone: self.tz.clone(),
@@ -148,7 +166,7 @@ impl SourceArgs {
 
     /// Whether nothing at all was given to know from.
     pub(crate) fn is_empty(&self) -> bool {
-        self.inventory.is_none() && self.sessions.is_empty()
+        self.inventory.is_none() && self.sessions.is_empty() && self.store.is_none()
     }
 }
 
@@ -244,6 +262,61 @@ pub(crate) struct LookupArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) known: SourceArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// The store: a folder, made if there is none
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// The site: gateways, addresses, machines and their logs (JSON or TOML; see docs/inventory.md)
+    ///
+    /// A copy is kept in the store. Without logs on the command line, those that it names are imported.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[arg(value_name = "[FORMAT:]PATH", value_parser = sessions, help = "Session logs", long_help = sessions_help())]
+    pub(crate) sessions: Vec<SessionsArg>,
+    /// The zone of times that carry none, such as Asia/Shanghai or +08:00
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub(crate) tz: Option<TimeZone>,
+    /// How many sessions are stored at a time: after a crash no more than these are read again
+    #[arg(long, value_name = "SESSIONS", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
+    pub(crate) lot: u32,
+    /// Do not print the summary
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// What can be done with a store.
+#[derive(Subcommand, Debug)]
+pub(crate) enum StoreCommand {
+    /// What is in it: its logs, and sessions and bytes for each hour and gateway
+    Stats(StoreArgs),
+    /// Read all of it and compare it with what was written
+    Verify(StoreArgs),
+    /// Merge what was imported into one sorted file for each hour
+    Compact(StoreArgs),
+    /// Drop whole hours of sessions that ended before a moment
+    Expire(ExpireArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StoreArgs {
+    /// The store
+    #[arg(value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExpireArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// What ended before this goes: 2026-08-22T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) before: LogTime,
 }
 
 #[derive(Args, Debug)]

@@ -19,9 +19,9 @@ use unmasq_node::{
 
 pub(crate) fn run(args: &LookupArgs) -> Result<Exit> {
     if args.known.is_empty() {
-        bail!("nothing to look it up in: give --inventory, --sessions, or both");
+        bail!("nothing to look it up in: give --store, or --inventory, --sessions, or both");
     }
-    let knowledge = Knowledge::learn(&args.known.sources(), &Bars::default())?;
+    let mut knowledge = Knowledge::of(&args.known.sources(), &Bars::default())?;
     let asked = Lookup {
         outside: args.endpoint,
         remote: args.remote,
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &LookupArgs) -> Result<Exit> {
         during: during(args, &knowledge)?,
         realm: None,
     };
-    let answer = lookup(&knowledge, &asked);
+    let answer = lookup(&mut knowledge, &asked)?;
     if args.json {
         let json = serde_json::to_string_pretty(&answer)? + "\n";
         std::io::stdout().write_all(json.as_bytes())?;

@@ -6,10 +6,12 @@
 mod cli;
 mod demo;
 mod exit;
+mod import;
 mod inspect;
 mod lookup;
 mod progress;
 mod report;
+mod store;
 mod style;
 mod table;
 mod trace;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Trace(args) => trace::run(&args),
         Command::Lookup(args) => lookup::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Store(command) => store::run(&command),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
     };

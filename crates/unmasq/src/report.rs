@@ -23,6 +23,11 @@ pub(crate) fn error(error: &anyhow::Error) {
     tell(&text);
 }
 
+/// What matters less than what stands beside it.
+pub(crate) fn dim(text: &str) -> String {
+    paint(DIM, text)
+}
+
 /// Says something to whoever reads standard error; if that is gone there is nobody to tell.
 pub(crate) fn tell(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
@@ -197,7 +202,7 @@ pub(crate) fn unread<'u>(warnings: &[String], unread: impl Iterator<Item = &'u U
     text
 }
 
-fn skipped(skips: &Skips, word: &str) -> String {
+pub(crate) fn skipped(skips: &Skips, word: &str) -> String {
     let mut text = String::new();
     for (why, skip) in skips.by_reason() {
         let (file, line) = &skip.first;

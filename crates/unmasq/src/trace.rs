@@ -21,7 +21,7 @@ use unmasq_node::{
 
 pub(crate) fn run(args: &TraceArgs) -> Result<Exit> {
     if args.known.is_empty() {
-        bail!("nothing to trace with: give --inventory, --sessions, or both");
+        bail!("nothing to trace with: give --store, or --inventory, --sessions, or both");
     }
     writable(&args.output.path)?;
     let field_map = args.field_map.as_deref().map(field_map).transpose()?;

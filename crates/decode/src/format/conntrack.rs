@@ -31,6 +31,7 @@ use super::{Definition, FormatTraits};
 use crate::{Decoder, Event, Fact, Record, Unreadable};
 pub(super) use clock::{DESTROY_LAG, EVENT_LAG};
 pub(super) use dump::DUMP;
+pub(crate) use entry::known_state;
 use jiff::tz::TimeZone;
 use line::Line;
 use memchr::memmem;

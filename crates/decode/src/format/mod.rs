@@ -28,6 +28,7 @@ mod traefik;
 mod ulogd;
 mod wrapped;
 
+pub(crate) use conntrack::known_state;
 pub use detect::detect;
 
 use crate::{BadLayout, Decoder, Framing, Hints};

@@ -136,11 +136,21 @@ impl Row {
         realms.get(usize::from(self.realm).checked_sub(1)?)
     }
 
-    pub(super) fn start(&self) -> Span {
+    /// Which of the realms it names, from 0.
+    #[must_use]
+    pub fn realm_place(&self) -> Option<u32> {
+        self.realm.checked_sub(1).map(u32::from)
+    }
+
+    /// When its first packet passed.
+    #[must_use]
+    pub fn start(&self) -> Span {
         span(self.start, self.start + i64::from(self.start_open))
     }
 
-    pub(super) fn end(&self) -> Span {
+    /// When its last packet passed.
+    #[must_use]
+    pub fn end(&self) -> Span {
         span(self.end - i64::from(self.end_open), self.end)
     }
 
@@ -158,7 +168,9 @@ impl Row {
         *self == Self { place: self.place, ..*other }
     }
 
-    pub(super) fn translation(&self) -> Translation {
+    /// What was translated into what.
+    #[must_use]
+    pub fn translation(&self) -> Translation {
         let outside = endpoint(self.outside() << 1 | 1);
         let protocol = self.outside.to_le_bytes()[0];
         Translation::of_source_nat(

@@ -1,7 +1,7 @@
 //! One opened input: bytes as they were before compression, with a look ahead.
 
 use super::{
-    Found, Location,
+    Digest, Found, Location,
     compression::{Compression, HEAD_BYTES, wide_encoding},
 };
 use flate2::bufread::MultiGzDecoder;
@@ -121,6 +121,7 @@ pub struct Input {
     /// A break that was met while looking ahead.
     broken: Option<ReadError>,
     ended: bool,
+    digest: Option<Digest>,
 }
 
 /// Opens a location; gzip and zstd are recognised by their first bytes.
@@ -188,12 +189,27 @@ impl Input {
                 return Err(ReadError::Foreign { file, compression: name, tool });
             }
         };
-        let mut input =
-            Self { file, stream, offset, ahead: Vec::new(), ahead_read: 0, broken: None, ended: false };
+        let mut input = Self {
+            file,
+            stream,
+            offset,
+            ahead: Vec::new(),
+            ahead_read: 0,
+            broken: None,
+            ended: false,
+            digest: None,
+        };
         match wide_encoding(input.sample(4)) {
             Some(encoding) => Err(ReadError::WideText { file: input.file, encoding }),
             None => Ok(input),
         }
+    }
+
+    /// The same input, of which `digest` will know all that is read.
+    #[must_use]
+    pub fn digested(mut self, digest: &Digest) -> Self {
+        self.digest = Some(digest.clone());
+        self
     }
 
     /// What errors call it.
@@ -258,6 +274,9 @@ impl Input {
             match self.stream.read(out) {
                 Ok(read) => {
                     self.ended = read == 0 && !out.is_empty();
+                    if let Some(digest) = &self.digest {
+                        digest.add(&out[..read]);
+                    }
                     return Ok(read);
                 }
                 Err(again) if again.kind() == io::ErrorKind::Interrupted => {}
@@ -305,7 +324,14 @@ impl BufRead for Input {
 
     fn consume(&mut self, bytes: usize) {
         if self.ahead_read == self.ahead.len() {
+            if let Some(digest) = &self.digest {
+                // What is consumed is in the buffer, so this neither waits nor fails.
+                digest.add(self.stream.fill_buf().unwrap_or_default().get(..bytes).unwrap_or_default());
+            }
             return self.stream.consume(bytes);
+        }
+        if let Some(digest) = &self.digest {
+            digest.add(&self.ahead[self.ahead_read..self.ahead_read + bytes]);
         }
         self.ahead_read += bytes;
         if self.ahead_read >= self.ahead.len() {

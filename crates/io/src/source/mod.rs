@@ -6,6 +6,7 @@
 
 mod chunks;
 mod compression;
+mod digest;
 mod family;
 mod frames;
 mod input;
@@ -13,6 +14,7 @@ mod location;
 mod messages;
 
 pub use chunks::{Chunk, ChunkPart, Chunks};
+pub use digest::{Content, Digest};
 pub use family::{Family, families, family};
 pub use frames::{Frame, Frames, LINE_LIMIT, Part, content};
 pub use input::{Input, Meter, ReadError, SAMPLE_BYTES, open, open_found};

@@ -8,11 +8,11 @@ use super::{
 use crate::{
     Knowledge, NodeError, Progress, Unread, knowledge::Prepared, ordered::on_every_core, plan::Sources,
 };
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, path::Path};
 use unmasq_decode::alert::{AlertKey, AlertReader, Reading};
 use unmasq_engine::{Sieve, Wants};
 use unmasq_io::source::{Meter, open_found};
-use unmasq_model::{AlertId, Question};
+use unmasq_model::{Alert, AlertId, Question, Realm};
 
 /// Learns all that the alerts of `batch` may ask for.
 pub(super) fn learn(
@@ -20,7 +20,10 @@ pub(super) fn learn(
     sources: &Sources,
     progress: &dyn Progress,
 ) -> Result<Knowledge, NodeError> {
-    let prepared = Prepared::of(sources)?;
+    if let Some(store) = &sources.store {
+        return recall(batch, store, sources, progress);
+    }
+    let prepared = Prepared::of(sources, true)?;
     let holds_alerts = match (batch.options.hold, batch.bytes(), prepared.log_bytes()) {
         (Hold::Alerts, _, _) => true,
         (Hold::Sessions, _, _) | (Hold::Smaller, None, _) => false,
@@ -57,6 +60,36 @@ pub(super) fn learn(
     prepared.learn(&Sieve::open(), batch.cites(), progress)
 }
 
+/// Asks a store for what the alerts of `batch` need, until they need nothing more.
+fn recall(
+    batch: &Batch,
+    store: &Path,
+    sources: &Sources,
+    progress: &dyn Progress,
+) -> Result<Knowledge, NodeError> {
+    let mut knowledge = Knowledge::recall(store, sources, progress)?;
+    loop {
+        let realms = knowledge.realms();
+        let note = |asked: &mut BTreeSet<Question>, reading| {
+            if let Some(alert) = alert_of(&knowledge, &realms, reading) {
+                asked.extend(knowledge.lacks(&alert));
+            }
+        };
+        let asked = gather(batch, &BTreeSet::new(), progress, AlertReader::read, &note)?;
+        if asked.is_empty() {
+            return Ok(knowledge);
+        }
+        knowledge.learn_about(&asked)?;
+    }
+}
+
+/// An alert that needs no name yet.
+fn alert_of(knowledge: &Knowledge, realms: &BTreeSet<Realm>, reading: Reading) -> Option<Alert> {
+    let Reading::Alert(facts) = reading else { return None };
+    let realm = realm_of(&knowledge.site.sensor_realm, realms, facts.realm.as_ref());
+    Some(facts.into_alert(AlertId("".into()), realm))
+}
+
 /// The logs are read once for each gateway in a row, and no trace follows more than eight.
 const ROUNDS_MAX: usize = 9;
 
@@ -69,9 +102,7 @@ fn further(
 ) -> Result<BTreeSet<Question>, NodeError> {
     let realms = knowledge.realms();
     let note = |asked: &mut BTreeSet<Question>, reading| {
-        let Reading::Alert(facts) = reading else { return };
-        let realm = realm_of(&knowledge.site.sensor_realm, &realms, facts.realm.as_ref());
-        let alert = facts.into_alert(AlertId("".into()), realm);
+        let Some(alert) = alert_of(knowledge, &realms, reading) else { return };
         let asked = RefCell::new(asked);
         knowledge.trace_asking(&alert, |question| {
             if !sieve.covers(question) {

@@ -6,12 +6,16 @@ use super::{
     narrow,
     row::{HolderKey, is_found, named},
 };
-use crate::Knowledge;
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use crate::{Knowledge, NodeError};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 use unmasq_index::Arena;
 use unmasq_model::{
-    Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Realm, Reason, RequestsQuestion,
-    SessionsQuestion, Span, Translation,
+    Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Question, Realm, Reason,
+    RequestsQuestion, SessionsQuestion, Span, Trace, Translation,
     trace::{EndTrace, MaskedEnd, Place},
 };
 
@@ -39,21 +43,41 @@ struct Search<'k> {
     ended: Vec<Reason>,
     unlisted: usize,
     is_final: bool,
+    /// What must be known before all of them can be traced.
+    missing: BTreeSet<Question>,
 }
 
-/// Who was behind the endpoint.
-#[must_use]
-pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
+/// Who was behind the endpoint. What that takes and is not in memory is read from the store.
+///
+/// # Errors
+/// When a file of the store is missing or damaged.
+pub fn lookup(knowledge: &mut Knowledge, asked: &Lookup) -> Result<LookupAnswer, NodeError> {
+    loop {
+        match answer(knowledge, asked) {
+            Ok(answer) => return Ok(answer),
+            Err(missing) => knowledge.learn_about(&missing)?,
+        }
+    }
+}
+
+/// The answer, or what must be known first.
+fn answer(knowledge: &Knowledge, asked: &Lookup) -> Result<LookupAnswer, BTreeSet<Question>> {
     let realm = asked.realm.clone().unwrap_or_else(|| knowledge.site.sensor_realm.clone());
     let mut search = Search::new(knowledge);
-    for (flow, reach) in flows(knowledge, asked, &realm) {
+    for (flow, reach) in flows(knowledge, asked, &realm, &mut search.missing) {
         search.trace(asked, &realm, flow, reach);
     }
+    if !search.missing.is_empty() {
+        return Err(search.missing);
+    }
     let reason = search.why_nobody(asked, &realm);
-    let Search { fits, rows, unlisted, is_final, .. } = search;
+    let Search { fits, rows, unlisted, is_final, missing, .. } = search;
+    if !missing.is_empty() {
+        return Err(missing);
+    }
     let mut holders: Vec<HolderRow> = rows.into_values().collect();
     holders.sort_by(|a, b| b.sessions.cmp(&a.sessions).then_with(|| a.first.cmp(&b.first)));
-    LookupAnswer {
+    Ok(LookupAnswer {
         from: asked.during.from(),
         to: asked.during.to(),
         is_final: is_final && (is_full_key(asked) || is_settled(knowledge, asked, &realm)),
@@ -63,7 +87,7 @@ pub fn lookup(knowledge: &Knowledge, asked: &Lookup) -> LookupAnswer {
         gateways: gateways(knowledge, asked, &realm),
         outside: Place::new(realm, asked.outside),
         unlisted,
-    }
+    })
 }
 
 /// Whether at most one translation can fit, so that its trace knows all that may still come.
@@ -76,7 +100,12 @@ fn is_full_key(asked: &Lookup) -> bool {
 /// The flows of the endpoint that may fit, each with the span in which its sessions lie.
 ///
 /// Asked as widely as the engine asks, for it decides what fits: a silent session may be one still.
-fn flows(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Flow, Span> {
+fn flows(
+    knowledge: &Knowledge,
+    asked: &Lookup,
+    realm: &Realm,
+    missing: &mut BTreeSet<Question>,
+) -> BTreeMap<Flow, Span> {
     let site = &knowledge.site;
     let mut found: BTreeMap<Flow, Span> = BTreeMap::new();
     for translator in site.translators(realm, asked.outside.ip, asked.during) {
@@ -90,6 +119,8 @@ fn flows(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -> BTreeMap<Flow,
         };
         let protocol = asked.protocol.unwrap_or(Protocol::TCP);
         let requests = RequestsQuestion { gateway, protocol, client: asked.remote, during };
+        let questions = [Question::Sessions(translations), Question::Requests(requests)];
+        missing.extend(questions.into_iter().filter(|question| !knowledge.knows(question)));
         let (memory, room) = (&knowledge.memory, Arena::new());
         let carried = memory.requests(&requests).into_iter();
         let carried = carried.filter(|s| s.translation.outside.answers(None, asked.outside.port));
@@ -116,17 +147,26 @@ fn flow(asked: &Lookup, translation: &Translation) -> Flow {
 impl<'k> Search<'k> {
     fn new(knowledge: &'k Knowledge) -> Self {
         let (fits, rows, ended) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Self { knowledge, fits, rows, ended, unlisted: 0, is_final: true }
+        Self { knowledge, fits, rows, ended, unlisted: 0, is_final: true, missing: BTreeSet::new() }
     }
 
     /// Traces a flow that may fit. One of which the engine finds no session does not.
     fn trace(&mut self, asked: &Lookup, realm: &Realm, flow: Flow, reach: Span) {
-        let trace = self.knowledge.trace(&as_alert(flow, realm, asked.during));
+        let Some(trace) = self.traced(asked, realm, flow) else { return };
         let EndTrace::Masked(end) = trace.src else { return };
         if is_found(&end) {
             self.is_final &= trace.is_final;
             self.add(&end, flow, reach);
         }
+    }
+
+    /// The trace of a flow, if everything is known that it takes.
+    fn traced(&mut self, asked: &Lookup, realm: &Realm, flow: Flow) -> Option<Trace> {
+        let alert = as_alert(flow, realm, asked.during);
+        let lacks = self.knowledge.lacks(&alert);
+        let is_known = lacks.is_empty();
+        self.missing.extend(lacks);
+        is_known.then(|| self.knowledge.trace(&alert))
     }
 
     fn add(&mut self, end: &MaskedEnd, flow: Flow, reach: Span) {
@@ -159,7 +199,7 @@ impl<'k> Search<'k> {
 
     /// Traces what was asked as it was asked; the reason, if it names nobody.
     fn itself(&mut self, asked: &Lookup, realm: &Realm, flow: Flow) -> Option<Reason> {
-        let trace = self.knowledge.trace(&as_alert(flow, realm, asked.during));
+        let trace = self.traced(asked, realm, flow)?;
         let EndTrace::Masked(end) = trace.src else { return None };
         self.is_final &= trace.is_final;
         if is_found(&end) {

@@ -2,6 +2,8 @@
 
 mod alibaba;
 mod complete;
+mod crash;
+mod damage;
 mod demo;
 mod detectors;
 mod forms;
@@ -13,5 +15,6 @@ mod lab;
 mod lookup;
 mod run;
 mod schema;
+mod store;
 mod stream;
 mod trace;

@@ -166,7 +166,12 @@ pub(in crate::format) fn number<T: std::str::FromStr>(text: &str) -> Result<T, U
 /// A state as the exporter words it. A word from a later kernel is a state that is none of ours.
 pub(super) fn state(word: &str) -> Option<&'static str> {
     let shaped = word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    shaped.then(|| STATES.into_iter().find(|known| *known == word).unwrap_or("OTHER"))
+    shaped.then(|| known_state(word))
+}
+
+/// One of the states that are known, or the word for all others.
+pub(crate) fn known_state(word: &str) -> &'static str {
+    STATES.into_iter().find(|known| *known == word).unwrap_or("OTHER")
 }
 
 /// The kernel's names of TCP, SCTP and DCCP states; see [`state`].

@@ -1,0 +1,307 @@
+//! Records on their way into the store: many at a time, each lot together with how far its files were read.
+
+use crate::{
+    NodeError,
+    coverage::Stated,
+    ordered::Ordered,
+    plan::LogPlan,
+    reading::{Kept, Part, Takes, Told},
+    shown::Shown,
+};
+use std::{
+    net::IpAddr,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use unmasq_index::Row;
+use unmasq_io::source::Content;
+use unmasq_model::{LogTime, Protocol, SourceName, Span, Translation};
+use unmasq_store::{
+    FileEntry, LogEntry, LogFacts, Lot, Lots, Manifest, Other, Plain, ShownEntry, Writer, WrittenLot, hours,
+};
+
+/// … or is out of so many files: after a crash no more than these are read again.
+const FILES: usize = 256;
+
+/// The store as several write to it.
+pub(super) struct Groups {
+    writer: Mutex<Writer>,
+    lots: Lots,
+    /// A lot is written when it has so many sessions, …
+    lot: usize,
+    /// What files left that are too small for a lot of their own.
+    rest: Mutex<Rest>,
+}
+
+#[derive(Default)]
+struct Rest {
+    lot: Lot,
+    updates: Vec<Update>,
+}
+
+/// How far a file was read, and what the records show that came in between.
+struct Update {
+    log: LogEntry,
+    file: FileEntry,
+}
+
+impl Groups {
+    pub(super) fn of(writer: Writer, lot: usize) -> Self {
+        let lots = writer.lots();
+        Self { writer: Mutex::new(writer), lots, lot, rest: Mutex::default() }
+    }
+
+    pub(super) fn into_writer(self) -> Writer {
+        self.writer.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a log is called in the store: two that have one name are told apart by their gateways.
+    pub(super) fn name_of(&self, plan: &LogPlan) -> SourceName {
+        let writer = self.writer();
+        match writer.manifest().logs.iter().find(|log| log.name == plan.name) {
+            Some(log) if log.gateway != plan.gateway || log.format != plan.format.name() => {
+                SourceName::from(format!("{} ({} of {})", plan.name, plan.format, plan.gateway))
+            }
+            _ => plan.name.clone(),
+        }
+    }
+
+    /// The files that the store has of a log.
+    pub(super) fn files_of(&self, plan: &LogPlan) -> Vec<FileEntry> {
+        let name = self.name_of(plan);
+        let writer = self.writer();
+        let stored = writer.manifest().logs.iter().filter(|log| log.name == name);
+        let mut files: Vec<FileEntry> = stored.flat_map(|log| log.files.iter().cloned()).collect();
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = rest.updates.iter().filter(|update| update.log.name == name);
+        files.extend(waiting.map(|update| update.file.clone()));
+        files
+    }
+
+    /// Stores what waits for more.
+    pub(super) fn flush(&self) -> Result<(), NodeError> {
+        let Rest { lot, updates } =
+            std::mem::take(&mut *self.rest.lock().unwrap_or_else(PoisonError::into_inner));
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let written = self.lots.write(lot).map_err(NodeError::Store)?;
+        self.commit(written, updates)
+    }
+
+    /// Stores a lot at once with what waits, or lets it wait too.
+    fn add(&self, lot: Lot, update: Update) -> Result<(), NodeError> {
+        let is_enough = {
+            let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+            rest.lot.append(lot);
+            rest.updates.push(update);
+            rest.lot.rows.len() + rest.lot.others.len() >= self.lot || rest.updates.len() >= FILES
+        };
+        if is_enough { self.flush() } else { Ok(()) }
+    }
+
+    fn commit(&self, written: WrittenLot, updates: Vec<Update>) -> Result<(), NodeError> {
+        let mut writer = self.writer();
+        writer
+            .commit(written, |manifest| updates.into_iter().for_each(|update| update.apply(manifest)))
+            .map_err(NodeError::Store)
+    }
+}
+
+/// What the store has of a file.
+pub(super) struct FileState {
+    pub(super) entry: FileEntry,
+    /// Whether that is all of it.
+    pub(super) is_unchanged: bool,
+}
+
+impl FileState {
+    pub(super) fn fresh(name: SourceName, head: Content) -> Self {
+        let entry = FileEntry { name, head, position: 0, whole: None, skipped: 0, records: 0, broken: false };
+        Self { entry, is_unchanged: false }
+    }
+
+    pub(super) fn known(entry: FileEntry, is_all: bool) -> Self {
+        let is_unchanged = is_all && entry.whole.is_some() && !entry.broken;
+        Self { entry, is_unchanged }
+    }
+}
+
+/// One file on its way into the store.
+pub(super) struct Taking<'t> {
+    groups: &'t Groups,
+    /// The log, of which nothing was read yet.
+    log: LogEntry,
+    name: SourceName,
+    /// Up to where the store had it.
+    after: u64,
+    /// The file as the store has it when all parts before the next are stored.
+    file: Ordered<FileEntry>,
+    stored: AtomicU64,
+}
+
+impl Takes for Taking<'_> {
+    fn is_enough(&self, told: &Told) -> bool {
+        told.rows.len() + told.kept.len() >= self.groups.lot
+    }
+
+    fn take(&self, part: Part) -> Result<(), NodeError> {
+        let (number, position) = (part.number, part.position);
+        let (lot, shown) = self.lot(part);
+        // Written by whoever read it, while others go on; made known in order.
+        let written = self.groups.lots.write(lot).map_err(NodeError::Store);
+        self.file.pass(number, |file| {
+            file.position = file.position.max(position);
+            file.records += shown.records;
+            let update = Update { log: LogEntry { shown, ..self.log.clone() }, file: file.clone() };
+            self.groups.commit(written?, vec![update])
+        })
+    }
+}
+
+impl<'t> Taking<'t> {
+    pub(super) fn new(groups: &'t Groups, plan: &'t LogPlan, log: SourceName, state: FileState) -> Self {
+        let FileState { entry, .. } = state;
+        let (name, after) = (entry.name.clone(), entry.position);
+        let log = log_entry(plan, log);
+        Self { groups, log, name, after, file: Ordered::new(entry), stored: AtomicU64::new(0) }
+    }
+
+    /// Takes the last part, which is stored with those of other files. Says how many records were new.
+    pub(super) fn finish(self, part: Part, whole: Content, trouble: Trouble) -> Result<u64, NodeError> {
+        let position = part.position;
+        let (lot, shown) = self.lot(part);
+        let Self { groups, log, file, stored, .. } = self;
+        let file = file.into_inner();
+        let file = FileEntry {
+            position: file.position.max(position),
+            records: file.records + shown.records,
+            whole: Some(whole),
+            skipped: trouble.skipped,
+            broken: trouble.broken,
+            ..file
+        };
+        groups.add(lot, Update { log: LogEntry { shown, ..log }, file })?;
+        Ok(stored.into_inner())
+    }
+
+    /// What of a part is not in the store, and what that shows.
+    fn lot(&self, part: Part) -> (Lot, ShownEntry) {
+        let Part { kept, rows, gateways, realms, .. } = part;
+        let mut shown = Shown::of(&self.log.gateway);
+        gateways.iter().for_each(|name| {
+            shown.gateways.number(name);
+        });
+        let mut lot = Lot::default();
+        let (log, file) = (lot.names.log(&self.log.name), lot.names.file(&self.name));
+        gateways.iter().for_each(|name| {
+            lot.names.gateway(name);
+        });
+        realms.iter().for_each(|name| {
+            lot.names.realm(name);
+        });
+        for row in rows.iter().filter(|row| row.place().2 > self.after) {
+            shown.note_row(row);
+            let plain = plain(row, log, file);
+            let reach = Span::between(row.start().from(), row.end().to());
+            lot.rows.extend(hours::filed(reach).map(|hour| {
+                let mut filed = plain;
+                filed.hour = hour;
+                filed
+            }));
+        }
+        for Kept { position, text, gateway, record } in kept {
+            if position > self.after {
+                shown.note(&record);
+                let (log, file, gateway) =
+                    (self.log.name.clone(), self.name.clone(), gateways[gateway as usize].clone());
+                lot.others.push(Other { log, file, position, gateway, record, text });
+            }
+        }
+        let shown = shown.entry();
+        self.stored.fetch_add(shown.records, Ordering::Relaxed);
+        (lot, shown)
+    }
+}
+
+/// What hindered the reading of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trouble {
+    pub(super) skipped: u64,
+    pub(super) broken: bool,
+}
+
+/// A row of a log's file as the store has it, under no hour yet.
+fn plain(row: &Row, log: u32, file: u32) -> Plain {
+    let Translation { protocol, outside, remote, inside, .. } = row.translation();
+    let v4 = |ip: Option<IpAddr>| match ip {
+        Some(IpAddr::V4(ip)) => ip.to_bits(),
+        // A row has no other.
+        _ => 0,
+    };
+    let open =
+        |span: Span| u32::try_from(span.to().as_unix_us() - span.from().as_unix_us()).unwrap_or(u32::MAX);
+    let mut plain = Plain::default();
+    plain.outside_ip = v4(outside.ip);
+    plain.outside_port = outside.port().unwrap_or_default();
+    plain.protocol = protocol.map_or(0, Protocol::number);
+    plain.remote_ip = v4(remote.map(|remote| remote.ip));
+    plain.inside_ip = v4(inside.map(|inside| inside.ip));
+    plain.start = row.start().from().as_unix_us();
+    plain.start_open = open(row.start());
+    plain.end = row.end().to().as_unix_us();
+    plain.end_open = open(row.end());
+    plain.gateway = row.gateway().0;
+    plain.log = log;
+    plain.file = file;
+    plain.line = row.place().2;
+    plain.set_remote_port(remote.and_then(|remote| remote.port));
+    plain.set_inside_port(inside.and_then(|inside| inside.port));
+    plain.set_realm(row.realm_place());
+    plain
+}
+
+/// A log of which nothing was read yet.
+fn log_entry(plan: &LogPlan, name: SourceName) -> LogEntry {
+    let us = |at: Option<LogTime>| at.map(LogTime::as_unix_us);
+    let Stated { clock_bound, since, until, complete } = plan.facts.stated();
+    let facts = LogFacts {
+        clock_bound_us: clock_bound.and_then(|bound| u64::try_from(bound.as_micros()).ok()),
+        since: us(since),
+        until: us(until),
+        complete,
+    };
+    let (gateway, format) = (plan.gateway.clone(), plan.format.name().to_owned());
+    LogEntry { name, gateway, format, facts, files: Vec::new(), shown: ShownEntry::default() }
+}
+
+impl Update {
+    fn apply(self, manifest: &mut Manifest) {
+        let Self { log, file } = self;
+        let place = match manifest.logs.binary_search_by(|known| known.name.cmp(&log.name)) {
+            Ok(place) => {
+                let known = &mut manifest.logs[place];
+                let mut shown = Shown::of_entry(&known.shown);
+                shown.add(Shown::of_entry(&log.shown));
+                known.shown = shown.entry();
+                known.facts = log.facts;
+                place
+            }
+            Err(place) => {
+                manifest.logs.insert(place, log);
+                place
+            }
+        };
+        let files = &mut manifest.logs[place].files;
+        match files.iter_mut().find(|known| known.head == file.head && known.name == file.name) {
+            Some(known) => *known = file,
+            None => files.push(file),
+        }
+    }
+}

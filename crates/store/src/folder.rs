@@ -1,0 +1,166 @@
+//! A folder in which a file is there whole or not at all.
+
+use crate::StoreError;
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+use tempfile::NamedTempFile;
+
+/// Where the files of a store lie.
+///
+/// Invariant: a file that has its name is whole and on disk. It is written under another name, synced,
+/// given its name, and the folder that holds the name is synced.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+/// What files are called that have no name yet; whoever may write removes what a crash left of them.
+const UNFINISHED: &str = ".unfinished-";
+
+impl Folder {
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// The same, with its folders made.
+    pub(crate) fn made(path: &Path, inner: &[&str]) -> Result<Self, StoreError> {
+        let folder = Self::at(path);
+        for inner in inner {
+            let path = folder.path.join(inner);
+            fs::create_dir_all(&path).map_err(StoreError::write(&path))?;
+        }
+        // The folders themselves must be there after a crash.
+        sync(&folder.path).map_err(StoreError::write(&folder.path))?;
+        Ok(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.path_of(name);
+        fs::read(&path).map_err(StoreError::read(&path))
+    }
+
+    pub(crate) fn open(&self, name: &str) -> Result<File, StoreError> {
+        let path = self.path_of(name);
+        File::open(&path).map_err(StoreError::read(&path))
+    }
+
+    /// The names of the files in one of its folders (`""` is itself), in order; none if it is not there.
+    pub(crate) fn names(&self, inner: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.path_of(inner);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::read(&path)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(StoreError::read(&path))?;
+            let is_file = entry.file_type().map_err(StoreError::read(&path))?.is_file();
+            if let Some(name) = entry.file_name().to_str().filter(|_| is_file) {
+                names.push(if inner.is_empty() { name.to_owned() } else { format!("{inner}/{name}") });
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Begins a file that has no name before it is [published](NewFile::publish).
+    pub(crate) fn begin(&self, name: &str) -> Result<NewFile, StoreError> {
+        let path = self.path_of(name);
+        let folder = path.parent().unwrap_or(&self.path);
+        let file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(folder)
+            .map_err(StoreError::write(&path))?;
+        Ok(NewFile { file: BufWriter::with_capacity(1 << 20, file), path })
+    }
+
+    /// Writes a file; see [`NewFile::publish`].
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut file = self.begin(name)?;
+        file.write_all(bytes).map_err(StoreError::write(&file.path))?;
+        file.publish()
+    }
+
+    /// Removes a file; one that is gone already is no error.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path_of(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::write(&path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what a crash left of files that never had a name. Only whoever holds the lock may.
+    pub(crate) fn sweep(&self, inner: &[&str]) -> Result<(), StoreError> {
+        for inner in inner {
+            let unfinished = |name: &String| {
+                Path::new(name)
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(|name| name.starts_with(UNFINISHED))
+            };
+            for name in self.names(inner)?.iter().filter(|name| unfinished(name)) {
+                self.remove(name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file that is being written.
+pub(crate) struct NewFile {
+    file: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl NewFile {
+    /// Gives the file its name, when all of it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the name is taken: somebody else writes to this store.
+    pub(crate) fn publish(self) -> Result<(), StoreError> {
+        let path = self.path;
+        let file = self.file.into_inner().map_err(|error| StoreError::write(&path)(error.into_error()))?;
+        file.as_file().sync_all().map_err(StoreError::write(&path))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // What is made for a moment only is made private; this file stays, and others may read it.
+            let open = fs::Permissions::from_mode(0o644);
+            file.as_file().set_permissions(open).map_err(StoreError::write(&path))?;
+        }
+        file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::Fenced { path: path.clone() },
+            _ => StoreError::write(&path)(error.error),
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        sync(folder).map_err(StoreError::write(folder))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Makes the names in a folder outlive a crash.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,183 @@
+//! Records that are no plain sessions: events, requests, blocks of ports, IPv6.
+//!
+//! A file of them is lines of JSON, sorted, packed by zstd in frames of some hundred lines; a skippable frame
+//! at the end says where each frame begins. So `zstdcat FILE | jq` reads it, and so does DuckDB's `read_json`;
+//! and who seeks the records of one endpoint unpacks a frame or two. Each line begins with the key under which
+//! it is filed, so that files are merged as lines.
+
+mod frames;
+mod key;
+
+pub use key::Key;
+
+use crate::{StoreError, folder::Folder};
+use frames::{Frames, Packer};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    sync::{Arc, OnceLock},
+};
+use unmasq_decode::{Fact, Record};
+use unmasq_model::{GatewayName, LogTime, SourceName};
+
+/// A record in its place.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Other {
+    /// The log.
+    pub log: SourceName,
+    /// Which file of it.
+    pub file: SourceName,
+    /// Which line of that, or the offset.
+    pub position: u64,
+    /// The gateway that it is about.
+    pub gateway: GatewayName,
+    /// What it says.
+    pub record: Record,
+    /// As it is cited.
+    pub text: Arc<str>,
+}
+
+/// A line of a file.
+#[derive(Serialize, Deserialize)]
+struct Line<O> {
+    key: String,
+    #[serde(flatten)]
+    other: O,
+}
+
+/// Writes records; one that has two keys is written twice.
+pub(crate) fn write(others: &[Other], out: &mut impl Write) -> std::io::Result<Written> {
+    let mut lines: Vec<String> = Vec::with_capacity(others.len());
+    for other in others {
+        for key in Key::of(&other.record) {
+            let line = Line { key: key.to_string(), other };
+            lines.push(serde_json::to_string(&line).expect("a record holds nothing that JSON cannot"));
+        }
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    let mut packer = Packer::new(out);
+    for line in &lines {
+        packer.line(line)?;
+    }
+    packer.finish()
+}
+
+/// What was written.
+pub(crate) struct Written {
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
+    pub(crate) checksum: u32,
+}
+
+/// Merges files into one: each line once.
+pub(crate) fn merge(files: &[Others], out: &mut impl Write) -> Result<Written, StoreError> {
+    let mut inputs = Vec::new();
+    for file in files {
+        let mut lines = file.frames.lines();
+        if let Some(first) = lines.next().transpose()? {
+            inputs.push((first, lines));
+        }
+    }
+    let written =
+        |error| StoreError::write(files.first().map_or(std::path::Path::new(""), |f| f.frames.path()))(error);
+    let mut packer = Packer::new(out);
+    let mut last = String::new();
+    // Files are few, and lines are long: to look at each file's next line costs little beside packing one.
+    while let Some(least) = (0..inputs.len()).min_by(|one, other| inputs[*one].0.cmp(&inputs[*other].0)) {
+        let next = inputs[least].1.next().transpose()?;
+        let line = match next {
+            Some(next) => std::mem::replace(&mut inputs[least].0, next),
+            None => inputs.swap_remove(least).0,
+        };
+        if line != last {
+            packer.line(&line).map_err(written)?;
+            last = line;
+        }
+    }
+    packer.finish().map_err(written)
+}
+
+/// A file of them.
+#[derive(Debug)]
+pub(crate) struct Others {
+    frames: Frames,
+    has_ends: OnceLock<bool>,
+}
+
+/// What the lines of a key begin with.
+fn begins(prefix: &str) -> String {
+    format!("{{\"key\":\"{prefix}")
+}
+
+impl Others {
+    pub(crate) fn open(folder: &Folder, name: &str) -> Result<Self, StoreError> {
+        Ok(Self { frames: Frames::open(folder, name)?, has_ends: OnceLock::new() })
+    }
+
+    /// Adds those filed under a key that begins so.
+    pub(crate) fn find(&self, prefix: &str, found: &mut BTreeSet<Other>) -> Result<(), StoreError> {
+        self.frames.each(&begins(prefix), |line| {
+            found.insert(self.read(line)?);
+            Ok(())
+        })
+    }
+
+    /// Whether there are records that do not say what was translated.
+    pub(crate) fn has_ends(&self) -> Result<bool, StoreError> {
+        if let Some(known) = self.has_ends.get() {
+            return Ok(*known);
+        }
+        let mut any = false;
+        self.frames.each(&begins(Key::REALS), |_| {
+            any = true;
+            Ok(())
+        })?;
+        Ok(*self.has_ends.get_or_init(|| any))
+    }
+
+    /// Adds those that are filed under outside endpoints or clients, and that `wanted` wants.
+    pub(crate) fn search(
+        &self,
+        prefix: &str,
+        wanted: impl Fn(&Other) -> bool,
+        found: &mut BTreeSet<Other>,
+    ) -> Result<(), StoreError> {
+        self.frames.each(&begins(prefix), |line| {
+            found.extend(Some(self.read(line)?).filter(&wanted));
+            Ok(())
+        })
+    }
+
+    /// The last moment of which any of them tells; `None` if there is none.
+    pub(crate) fn last_moment(&self) -> Result<Option<LogTime>, StoreError> {
+        let mut last = None;
+        for line in self.frames.lines() {
+            let told = match self.read(&line?)?.record.fact {
+                Fact::Event(event) => event.at,
+                Fact::Whole { end, .. } => end.to(),
+            };
+            last = last.max(Some(told));
+        }
+        Ok(last)
+    }
+
+    /// Reads all of it.
+    pub(crate) fn verify(&self) -> Result<u64, StoreError> {
+        let mut lines = 0;
+        for line in self.frames.lines() {
+            self.read(&line?)?;
+            lines += 1;
+        }
+        Ok(lines)
+    }
+
+    fn read(&self, line: &str) -> Result<Other, StoreError> {
+        let line: Line<Other> = serde_json::from_str(line).map_err(|error| StoreError::Damaged {
+            path: self.frames.path().to_owned(),
+            what: format!("a line is no record: {error}"),
+        })?;
+        Ok(line.other)
+    }
+}
