@@ -1,12 +1,12 @@
 //! How large files of the workload are and how fast they are read: `cargo run --release --example figures 4`
-//! for 4 million records.
+//! for 4 million records; a folder behind that is given the files.
 
 #[path = "../tests/it/workload.rs"]
 mod workload;
 
 use bytes::Bytes;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use std::{collections::BTreeMap, env, time::Instant};
+use std::{collections::BTreeMap, env, fs, time::Instant};
 use unmasq_segment::{Asked, Columns, Plain, Segment, merge, write};
 
 #[expect(clippy::disallowed_methods, reason = "it measures")]
@@ -35,6 +35,11 @@ fn main() {
         .collect();
     rate("write", rows.len(), begin);
     sizes(&files, rows.len());
+    if let Some(folder) = env::args().nth(2) {
+        for (hour, file) in hours.keys().zip(&files) {
+            fs::write(format!("{folder}/{hour}.parquet"), file).expect("the folder takes files");
+        }
+    }
 
     let segments: Vec<Segment<Bytes>> =
         files.iter().map(|file| Segment::open(file.clone()).expect("it was just written")).collect();

@@ -21,10 +21,26 @@ pub(crate) struct Coded {
     pub(crate) codes: Vec<u32>,
 }
 
-impl Coded {
-    /// `None` if they are more than `most`.
-    pub(crate) fn new(rows: &[u64], nullable: bool, most: usize) -> Option<Self> {
-        let mut numbers: HashMap<u64, u32, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
+/// After so many rows it is seen whether values come again.
+const PROBE: usize = 8 << 10;
+
+/// Finds the values that occur.
+#[derive(Default)]
+pub(crate) struct Coder {
+    numbers: HashMap<u64, u32, FixedState>,
+}
+
+impl Coder {
+    /// `None` where a list of them would be longer than what it saves.
+    pub(crate) fn code(&mut self, rows: &[u64], kind: Kind, nullable: bool) -> Option<Coded> {
+        let most = match kind {
+            Kind::Text(_) => rows.len(),
+            _ => rows.len() / 2,
+        };
+        // A port takes hardly more than its code, so few may be new; other values may take much more.
+        let most_probed = PROBE - if kind.most() <= u16::MAX.into() { PROBE / 3 } else { PROBE / 50 };
+        self.numbers.clear();
+        let numbers = &mut self.numbers;
         let mut values = Vec::new();
         let mut codes = Vec::with_capacity(rows.len());
         let (mut before, mut code) = (None, NO_CODE);
@@ -44,6 +60,9 @@ impl Coded {
                 }
             }
             codes.push(code);
+            if codes.len() == PROBE && values.len() > most_probed && most < rows.len() {
+                return None;
+            }
         }
         let mut order: Vec<(u64, u32)> = values.iter().copied().zip(0..).collect();
         order.sort_unstable();
@@ -55,7 +74,7 @@ impl Coded {
         for code in &mut codes {
             *code = places.get(*code as usize).copied().unwrap_or(NO_CODE);
         }
-        Some(Self { values, codes })
+        Some(Coded { values, codes })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     column::{Column, Kind, MISSING},
-    dictionary::{Coded, NO_CODE, put_values},
+    dictionary::{Coded, Coder, NO_CODE, put_values},
     encoding::{put_delta, put_hybrid, width_of},
     format::{Chunk, Encoding, Extremes, PageHeader, Summary, TEXTS_MAX},
     names::Names,
@@ -16,6 +16,7 @@ const SAMPLES: usize = 4;
 /// What is needed again and again.
 pub(crate) struct Encoder {
     compressor: Compressor<'static>,
+    coder: Coder,
     page: Vec<u8>,
     squeezed: Vec<u8>,
     present: Vec<u64>,
@@ -46,6 +47,7 @@ impl Encoder {
     pub(crate) fn new(level: i32) -> io::Result<Self> {
         Ok(Self {
             compressor: Compressor::new(level)?,
+            coder: Coder::default(),
             page: Vec::new(),
             squeezed: Vec::new(),
             present: Vec::new(),
@@ -64,8 +66,7 @@ impl Encoder {
     ) -> io::Result<Encoded> {
         let kind = column.kind();
         let is_text = matches!(kind, Kind::Text(_));
-        // Beyond that the list is longer than what it saves.
-        let coded = Coded::new(values, column.is_nullable(), values.len() / if is_text { 1 } else { 2 });
+        let coded = self.coder.code(values, kind, column.is_nullable());
         let mut dictionary = Vec::new();
         if let Some(coded) = &coded {
             put_values(kind, &coded.values, names, &mut dictionary);
@@ -150,7 +151,7 @@ impl Encoder {
             let stored = whole(stored) + of_dictionary(dictionary.len());
             let squeezed = whole(squeezed) + of_dictionary(squeezed_dictionary);
             // What hardly shrinks is better read as it is.
-            let compressed = squeezed + squeezed / 32 < stored;
+            let compressed = squeezed + squeezed / 10 < stored;
             let size = if compressed { squeezed } else { stored };
             if best.is_none_or(|(least, ..)| size < least) {
                 best = Some((size, way, compressed));

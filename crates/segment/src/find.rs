@@ -9,7 +9,7 @@ use crate::{
     segment::Segment,
     source::Source,
 };
-use std::ops::Range;
+use std::{cell::Cell, mem, ops::Range};
 
 /// What is asked of the rows that are filed under one hour.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -123,7 +123,23 @@ struct Page<'s, S> {
     page: usize,
     bounds: Option<Bounds>,
     rows: usize,
-    columns: [(bool, Values); Column::ALL.len()],
+    columns: Box<Read>,
+}
+
+/// What was read of each column, and whether it is of this page.
+type Read = [(bool, Values); Column::ALL.len()];
+
+thread_local! {
+    /// The last look-up's memory: to get it anew takes as long as to read a page.
+    static SPARE: Cell<Option<Box<Read>>> = const { Cell::new(None) };
+}
+
+impl<S> Drop for Page<'_, S> {
+    fn drop(&mut self) {
+        let mut columns = mem::take(&mut self.columns);
+        columns.iter_mut().for_each(|(_, values)| values.clear());
+        SPARE.set(Some(columns));
+    }
 }
 
 impl<'s, S: Source> Page<'s, S> {
@@ -135,7 +151,7 @@ impl<'s, S: Source> Page<'s, S> {
             page: 0,
             bounds: None,
             rows: 0,
-            columns: Default::default(),
+            columns: SPARE.take().unwrap_or_default(),
         }
     }
 

@@ -15,6 +15,10 @@ pub(crate) const GROUP_ROWS_MAX: u32 = 1 << 20;
 /// The most bytes that the names of one row group may have, column by column.
 pub(crate) const TEXTS_MAX: usize = 16 << 20;
 
+/// What one column of one row group takes in the footer, and one page in an index, at the very least.
+const CHUNK_LEAST: usize = 32;
+const PAGE_LEAST: usize = 4;
+
 /// How the values of one column are written in one row group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Encoding {
@@ -236,8 +240,8 @@ impl Footer {
         Fields::of(bytes).structure(|fields, id, kind| {
             match id {
                 3 => footer.rows = fields.count(kind)?,
-                4 => footer.groups = fields.structures(kind, read_group)?,
-                5 => footer.facts = fields.structures(kind, read_fact)?,
+                4 => footer.groups = fields.structures(kind, COLUMNS * CHUNK_LEAST, read_group)?,
+                5 => footer.facts = fields.structures(kind, 1, read_fact)?,
                 _ => fields.skip(kind)?,
             }
             Ok(())
@@ -281,7 +285,7 @@ fn read_group(fields: &mut Fields<'_>) -> Result<GroupFooter, Broken> {
     let (mut rows, mut chunks) = (0, Vec::new());
     fields.structure(|fields, id, kind| {
         match id {
-            1 => chunks = fields.structures(kind, read_chunk)?,
+            1 => chunks = fields.structures(kind, CHUNK_LEAST, read_chunk)?,
             3 => rows = fields.count(kind)?,
             _ => fields.skip(kind)?,
         }
@@ -453,7 +457,7 @@ pub(crate) fn read_offset_index(bytes: &[u8], chunk: &Chunk) -> Result<(Box<[u32
         if id != 1 {
             return fields.skip(kind);
         }
-        fields.structures(kind, |fields| {
+        fields.structures(kind, PAGE_LEAST, |fields| {
             let (mut offset, mut length, mut row) = (0, 0, 0);
             fields.structure(|fields, id, kind| {
                 match id {

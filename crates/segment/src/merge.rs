@@ -11,7 +11,7 @@ use crate::{
 use std::io::Write;
 
 /// Writes the rows of all `inputs` that are filed under hours of which `hours` says so as one file. Rows that
-/// are the same in everything become one. A page of each input is held, and two row groups.
+/// are the same in everything become one. A page of each input is held, and one row group.
 ///
 /// # Errors
 /// If an input is damaged, or what the output says; what was written until then is no file.
@@ -82,7 +82,7 @@ impl<S: Source> Head<'_, S> {
             return Ok(false);
         }
         self.rows.extend(self.scan.rows.iter().filter_map(|row| self.renumbering.apply(row)));
-        Ok(true)
+        Ok(!self.rows.is_empty())
     }
 
     fn row(&self) -> &Plain {

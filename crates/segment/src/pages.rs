@@ -7,10 +7,17 @@ use crate::{
     directory::Directory,
     encoding::{take_delta, take_hybrid},
     format::{Chunk, Encoding, PageHeader, TEXTS_MAX},
+    plain::Plain,
     source::Source,
 };
 use bytes::Bytes;
+use std::{cell::RefCell, ops::Range};
 use zstd::bulk::Decompressor;
+
+thread_local! {
+    /// It takes longer to make one than to decompress a page.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// The values of one page of one column.
 #[derive(Default)]
@@ -32,11 +39,21 @@ impl Values {
         }
     }
 
-    /// Puts them into rows.
-    pub(crate) fn spread(&self, column: Column, rows: &mut [crate::Plain]) {
+    /// Forgets them, but not their memory.
+    pub(crate) fn clear(&mut self) {
+        self.codes.clear();
+        self.plain.clear();
+        self.dictionary = None;
+    }
+
+    /// Puts those of some rows into them.
+    pub(crate) fn spread(&self, column: Column, from: Range<usize>, rows: &mut [Plain]) {
         match &self.dictionary {
-            Some(dictionary) => column.spread(self.codes.iter().map(|&code| dictionary.get(code)), rows),
-            None => column.spread(self.plain.iter().copied(), rows),
+            Some(dictionary) => {
+                let codes = self.codes.get(from).unwrap_or_default();
+                column.spread(codes.iter().map(|&code| dictionary.get(code)), rows);
+            }
+            None => column.spread(self.plain.get(from).unwrap_or_default().iter().copied(), rows),
         }
     }
 }
@@ -45,7 +62,6 @@ impl Values {
 pub(crate) struct Pages<'s, S> {
     source: &'s S,
     directory: &'s Directory,
-    decompressor: Option<Decompressor<'static>>,
     group: usize,
     dictionaries: [Option<Dictionary>; Column::ALL.len()],
     levels: Vec<u32>,
@@ -58,7 +74,6 @@ impl<'s, S: Source> Pages<'s, S> {
         Self {
             source,
             directory,
-            decompressor: None,
             group: usize::MAX,
             dictionaries: Default::default(),
             levels: Vec::new(),
@@ -87,9 +102,7 @@ impl<'s, S: Source> Pages<'s, S> {
             self.group = group;
             self.dictionaries = Default::default();
         }
-        values.codes.clear();
-        values.plain.clear();
-        values.dictionary = None;
+        values.clear();
         if chunk.encoding == Encoding::Dictionary {
             let dictionary = match self.dictionaries[column.index()].take() {
                 Some(dictionary) => dictionary,
@@ -115,7 +128,7 @@ impl<'s, S: Source> Pages<'s, S> {
         };
         // Nothing that is written of a row takes more than its plain value; what is added is little.
         let most = rows as usize * 16 + 1_024;
-        let (_, page) = self.page(&bytes, expected, chunk.compressed, most).map_err(damaged)?;
+        let (_, page) = Self::page(&bytes, expected, chunk.compressed, most).map_err(damaged)?;
         self.decode(column, chunk.encoding, rows as usize, &page, values).map_err(damaged)
     }
 
@@ -140,7 +153,7 @@ impl<'s, S: Source> Pages<'s, S> {
             Kind::Text(_) => TEXTS_MAX,
             _ => rows as usize * 8,
         };
-        let (header, bytes) = self.page(&bytes, expected, chunk.compressed, most).map_err(damaged)?;
+        let (header, bytes) = Self::page(&bytes, expected, chunk.compressed, most).map_err(damaged)?;
         if header.values > rows {
             return Err(damaged("the dictionary has more values than there are rows"));
         }
@@ -149,7 +162,6 @@ impl<'s, S: Source> Pages<'s, S> {
 
     /// The bytes of a page of at most `most`, checked and decompressed.
     fn page(
-        &mut self,
         bytes: &Bytes,
         expected: PageHeader,
         compressed: bool,
@@ -174,14 +186,17 @@ impl<'s, S: Source> Pages<'s, S> {
         if uncompressed > most {
             return Err("the page is larger than its rows need");
         }
-        let decompressor = match &mut self.decompressor {
-            Some(decompressor) => decompressor,
-            none => none.insert(Decompressor::new().map_err(|_| "there is no memory to decompress it")?),
-        };
         let mut page = vec![0; uncompressed];
-        match decompressor.decompress_to_buffer(&stored, &mut page[..]) {
-            Ok(length) if length == uncompressed => Ok((header, page.into())),
-            _ => Err("the page cannot be decompressed"),
+        let length = DECOMPRESSOR.with_borrow_mut(|decompressor| {
+            if decompressor.is_none() {
+                *decompressor = Decompressor::new().ok();
+            }
+            decompressor.as_mut()?.decompress_to_buffer(&stored, &mut page[..]).ok()
+        });
+        if length == Some(uncompressed) {
+            Ok((header, page.into()))
+        } else {
+            Err("the page cannot be decompressed")
         }
     }
 

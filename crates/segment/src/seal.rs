@@ -73,3 +73,58 @@ pub(crate) fn open(mut facts: Vec<(String, String)>) -> Result<Opened, Broken> {
     let names = Names::from_json(&value(NAMES).ok_or("the names are missing")?)?;
     Ok(Opened { names, facts })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Plain, Segment, directory::Directory, write};
+    use bytes::Bytes;
+
+    /// Puts the right checksum over everything from `begin` on.
+    fn reseal(file: &mut [u8], begin: usize, footer: usize) {
+        let Some(digits) = place_of_digits(&file[footer..]).map(|at| footer + at) else { return };
+        file[digits..digits + ZEROS.len()].copy_from_slice(ZEROS.as_bytes());
+        let checksum = format!("{:08x}", crc32fast::hash(&file[begin..]));
+        file[digits..digits + ZEROS.len()].copy_from_slice(checksum.as_bytes());
+    }
+
+    #[test]
+    fn a_directory_that_lies_under_a_right_checksum_does_no_harm() {
+        let mut rows: Vec<Plain> = (0..5_000u32)
+            .map(|number| {
+                let mut row = Plain::default();
+                (row.outside_ip, row.remote_ip, row.line) = (number / 7, number % 3, number.into());
+                row.set_remote_port(number.is_multiple_of(2).then_some(443));
+                row
+            })
+            .collect();
+        rows.sort_unstable();
+        let names = Names {
+            gateways: vec!["g".into()],
+            logs: vec!["l".into()],
+            files: vec!["f".into()],
+            ..Names::default()
+        };
+        let mut file = Vec::new();
+        write(&rows, &names, &[], &mut file).unwrap();
+        let directory = Directory::open(&Bytes::from(file.clone())).unwrap();
+        let last = directory.groups.last().and_then(|group| group.chunks.last()).unwrap();
+        let begin = usize::try_from(last.offset + u64::from(last.length())).unwrap();
+        let length = u32::from_le_bytes(*file[..file.len() - 4].last_chunk().unwrap()) as usize;
+        let footer = file.len() - ENDING - length;
+        let mut opened = 0;
+        for at in (begin..file.len() - ENDING).step_by(7) {
+            for bent in [file[at] ^ 1 << (at % 8), 0xff, file[at].wrapping_add(1)] {
+                let mut file = file.clone();
+                file[at] = bent;
+                reseal(&mut file, begin, footer);
+                if let Ok(segment) = Segment::open(Bytes::from(file)) {
+                    opened += 1;
+                    // Whatever it says now: an error, or rows.
+                    let _ = segment.verify();
+                }
+            }
+        }
+        assert!(opened > 0, "the checksum was right");
+    }
+}

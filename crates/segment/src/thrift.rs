@@ -181,15 +181,19 @@ impl<'b> Fields<'b> {
         Ok((head & 0xf, length))
     }
 
-    /// A list of structures, each read by `element`.
+    /// A list of structures of at least `least` bytes each, read by `element`: what they become in memory is
+    /// then in proportion to what they are.
     pub(crate) fn structures<T>(
         &mut self,
         kind: u8,
+        least: usize,
         mut element: impl FnMut(&mut Self) -> Result<T, Broken>,
     ) -> Result<Vec<T>, Broken> {
         match (kind, self.list()?) {
-            (LIST, (STRUCT, length)) => (0..length).map(|_| element(self)).collect(),
-            _ => Err("a list of structures is something else"),
+            (LIST, (STRUCT, length)) if length <= self.rest.len() / least => {
+                (0..length).map(|_| element(self)).collect()
+            }
+            _ => Err("a list of structures is something else, or too long"),
         }
     }
 

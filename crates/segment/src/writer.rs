@@ -1,7 +1,7 @@
 //! From sorted rows to a file.
 
 use crate::{
-    column::{Column, Text},
+    column::{COLUMNS, Column, Text},
     damaged::Unwritten,
     directory::Key,
     encode::Encoder,
@@ -14,7 +14,9 @@ use std::{io::Write, mem};
 
 /// How many rows a row group has: so few that the list of what occurs in it is short, for a look-up reads it
 /// whole.
-const GROUP_ROWS: usize = 128 << 10;
+const GROUP_ROWS: usize = 64 << 10;
+/// So many rows are near the processor while they are turned into columns.
+const TILE: usize = 256;
 /// How many rows a page has: the least that a look-up reads of a column.
 const PAGE_ROWS: usize = 2 << 10;
 /// Higher ones take longer and gain nothing: the pages are short, and packed before.
@@ -35,7 +37,7 @@ pub struct Written {
     pub span: Option<(Key, Key)>,
 }
 
-/// Writes a file of rows that come in order, holding two row groups at most.
+/// Writes a file of rows that come in order, holding one row group.
 ///
 /// The same rows give the same bytes, whatever the numbers of their names and however they were divided among
 /// calls.
@@ -48,8 +50,10 @@ pub struct Writer<W> {
     names: Names,
     renumbering: Renumbering,
     used: [Vec<bool>; 4],
-    /// What is not written yet. From `equal` on they differ in nothing but names and where they are written:
-    /// their order is that of the texts, not that of the caller's numbers.
+    /// The row group that is filled: the values of each column.
+    columns: [Vec<u64>; COLUMNS],
+    /// Rows that are in no column yet. From `equal` on they differ in nothing but names and where they are
+    /// written: their order is that of the texts, not that of the caller's numbers.
     rows: Vec<Plain>,
     equal: usize,
     /// The last row, with the caller's numbers.
@@ -58,7 +62,6 @@ pub struct Writer<W> {
     indexes: Vec<u8>,
     /// Of each chunk, in order: how long its two indexes are.
     index_lengths: Vec<[usize; 2]>,
-    values: Vec<u64>,
 }
 
 /// Writes `rows`, which are in order, as one file. `facts` are the caller's own and come back from
@@ -92,13 +95,13 @@ impl<W: Write> Writer<W> {
             renumbering: Renumbering::new(names, &ordered),
             used: Text::ALL.map(|text| vec![false; ordered.texts(text).count()]),
             names: ordered,
+            columns: Default::default(),
             rows: Vec::new(),
             equal: 0,
             last: None,
             groups: Vec::new(),
             indexes: Vec::new(),
             index_lengths: Vec::new(),
-            values: Vec::new(),
         };
         writer.put(MAGIC)?;
         Ok(writer)
@@ -116,15 +119,13 @@ impl<W: Write> Writer<W> {
             }
             self.last = Some(*row);
             let row = self.renumbering.apply(row).ok_or(Unwritten::Nameless(number))?;
-            if self.rows.last().is_some_and(|last| last.cmp_facts(&row).is_ne()) {
+            // Nobody has so many that are the same, but nothing may be held without bound.
+            let different = self.rows.last().is_some_and(|last| last.cmp_facts(&row).is_ne());
+            if different || self.rows.len() >= GROUP_ROWS {
                 self.settle();
-                if self.equal >= GROUP_ROWS {
-                    self.flush(GROUP_ROWS)?;
+                if self.rows.len() >= TILE {
+                    self.turn()?;
                 }
-            } else if self.rows.len() >= 2 * GROUP_ROWS {
-                // Nobody has so many that are the same; but nothing may be held without bound.
-                self.settle();
-                self.flush(GROUP_ROWS)?;
             }
             self.rows.push(row);
         }
@@ -146,9 +147,8 @@ impl<W: Write> Writer<W> {
     /// What the output says.
     pub fn finish(mut self, facts: &[(&str, &str)]) -> Result<(Written, W), Unwritten> {
         self.settle();
-        while !self.rows.is_empty() {
-            self.flush(self.rows.len().min(GROUP_ROWS))?;
-        }
+        self.turn()?;
+        self.flush()?;
         let used = self.names.kept(|text, i| self.used[text as usize].get(i) == Some(&true));
         let mut tail = mem::take(&mut self.indexes);
         let mut at = self.written.bytes;
@@ -180,18 +180,39 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Writes the first `count` rows as a row group.
-    fn flush(&mut self, count: usize) -> Result<(), Unwritten> {
+    /// Moves the rows into their columns.
+    fn turn(&mut self) -> Result<(), Unwritten> {
         let rows = mem::take(&mut self.rows);
-        let (group, rest) = rows.split_at(count);
-        self.note(group);
-        let mut chunks = Vec::with_capacity(Column::ALL.len());
+        let mut rest = rows.as_slice();
+        while !rest.is_empty() {
+            let free = GROUP_ROWS - self.columns[0].len();
+            let (here, after) = rest.split_at(free.min(rest.len()));
+            rest = after;
+            self.note(here);
+            for (column, values) in Column::ALL.into_iter().zip(&mut self.columns) {
+                column.gather(here, values);
+            }
+            if self.columns[0].len() == GROUP_ROWS {
+                self.flush()?;
+            }
+        }
+        self.rows = rows;
+        self.rows.clear();
+        self.equal = 0;
+        Ok(())
+    }
+
+    /// Writes what is in the columns as a row group.
+    fn flush(&mut self) -> Result<(), Unwritten> {
+        let rows = self.columns[0].len();
+        if rows == 0 {
+            return Ok(());
+        }
+        let mut chunks = Vec::with_capacity(COLUMNS);
         for column in Column::ALL {
-            let mut values = mem::take(&mut self.values);
-            values.clear();
-            column.gather(group, &mut values);
-            let encoded = self.encoder.encode(column, &values, &self.names, PAGE_ROWS, self.written.bytes)?;
-            self.values = values;
+            let values = &self.columns[column.index()];
+            let encoded = self.encoder.encode(column, values, &self.names, PAGE_ROWS, self.written.bytes)?;
+            self.columns[column.index()].clear();
             self.put(&encoded.bytes)?;
             let begin = self.indexes.len();
             put_offset_index(&mut self.indexes, &encoded.chunk, u32::try_from(PAGE_ROWS).unwrap_or(u32::MAX));
@@ -208,15 +229,13 @@ impl<W: Write> Writer<W> {
                 column_index: Place::default(),
             });
         }
-        self.groups.push(GroupFooter { rows: u32::try_from(count).unwrap_or(u32::MAX), chunks });
-        self.written.rows += count as u64;
-        self.rows.extend_from_slice(rest);
-        self.equal = self.equal.saturating_sub(count);
+        self.groups.push(GroupFooter { rows: u32::try_from(rows).unwrap_or(u32::MAX), chunks });
         Ok(())
     }
 
     /// Remembers what there is to know of these rows.
     fn note(&mut self, rows: &[Plain]) {
+        self.written.rows += rows.len() as u64;
         for row in rows {
             match self.written.hours.last_mut() {
                 Some((hour, count)) if *hour == row.hour => *count += 1,
