@@ -24,7 +24,7 @@
 //!
 //! [`write()`], or a [`Writer`] for what is larger than memory, makes a file; [`merge`] makes one of several.
 //! [`Segment`] reads one: [`Segment::find`] for one endpoint, [`Segment::find_many`] for many,
-//! [`Segment::scan`] for everything.
+//! [`Segment::search`] for a peer, [`Segment::scan`] for everything.
 //!
 //! **Nothing that is damaged comes out as a row.** Each page has Parquet's own checksum in its header, and what
 //! says where pages are, behind the last of them, has one too (see `seal.rs`). Both are checked before anything is believed.
@@ -44,6 +44,7 @@ mod names;
 mod pages;
 mod plain;
 mod seal;
+mod search;
 mod segment;
 mod source;
 mod thrift;

@@ -8,7 +8,7 @@ use std::{
 use unmasq_model::{
     Endpoint, LogTime, Protocol, Question, RequestsQuestion, SessionsQuestion, Span, Translation,
 };
-use unmasq_segment::{Asked, Columns, Names};
+use unmasq_segment::{Asked, Names};
 
 /// What was found: everything that answers, and perhaps more.
 #[derive(Debug, Default)]
@@ -86,9 +86,9 @@ impl Store {
                 .find_many(&here, |_, row| rows.push(*row))
                 .map_err(|error| StoreError::segment(&path, error))?;
             if searched {
-                let see = |batch: &[Plain]| rows.extend(batch.iter().filter(|row| peers.want(row)).copied());
+                let may_be = |remote_ip, outside_port| peers.hints.may_have(remote_ip, outside_port);
                 segment
-                    .scan(by_peer, Columns::All, see)
+                    .search(by_peer, may_be, |row| rows.extend(Some(*row).filter(|row| peers.want(row))))
                     .map_err(|error| StoreError::segment(&path, error))?;
             }
             rows.sort_unstable();
@@ -171,9 +171,6 @@ impl Peers {
     }
 
     fn want(&self, row: &Plain) -> bool {
-        if !self.hints.may_have(row.remote_ip, row.outside_port) {
-            return false;
-        }
         let remote = Endpoint { ip: Ipv4Addr::from(row.remote_ip).into(), port: row.remote_port() };
         self.about(remote).any(|asked| {
             asked.outside.1.is_none_or(|port| port == row.outside_port)

@@ -50,6 +50,18 @@ proptest! {
     }
 
     #[test]
+    fn a_search_finds_what_a_filter_does(rows in vec(row(), 0..300).prop_map(sorted), other in row()) {
+        let segment = open(&file(&rows, &names()));
+        let hours = |hour: i32| hour % 2 == 0;
+        let wanted = |ip: u32, port: u16| ip % 3 == other.remote_ip % 3 || port == other.outside_port;
+        let mut found = Vec::new();
+        segment.search(hours, wanted, |row| found.push(*row)).unwrap();
+        let filtered = rows.iter().filter(|row| hours(row.hour) && wanted(row.remote_ip, row.outside_port));
+        let filtered: Vec<Plain> = filtered.copied().collect();
+        prop_assert_eq!(tell(&found, segment.names()), tell(&filtered, &names()));
+    }
+
+    #[test]
     fn a_look_up_finds_what_a_filter_does(
         rows in vec(row(), 0..300).prop_map(sorted),
         asked in vec(asked(), 0..20),
