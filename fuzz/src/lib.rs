@@ -2,3 +2,4 @@
 //! an ordinary `cargo test` of that crate can replay the committed corpus with a stable compiler.
 
 pub mod decode;
+pub mod segment;

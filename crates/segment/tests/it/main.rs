@@ -1,5 +1,6 @@
 //! Files against what was written into them.
 
+mod fuzz_corpus;
 mod hostile;
 mod laws;
 mod rows;
