@@ -215,3 +215,6 @@ fn fingerprint(question: &Question) -> u128 {
     let half = |seed| u128::from(FixedState::with_seed(seed).hash_one(question));
     half(1) << 64 | half(2)
 }
+
+#[cfg(test)]
+mod tests;

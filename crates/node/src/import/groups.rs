@@ -238,7 +238,7 @@ pub(super) struct Trouble {
 }
 
 /// A row of a log's file as the store has it, under no hour yet.
-fn plain(row: &Row, log: u32, file: u32) -> Plain {
+pub(crate) fn plain(row: &Row, log: u32, file: u32) -> Plain {
     let Translation { protocol, outside, remote, inside, .. } = row.translation();
     let v4 = |ip: Option<IpAddr>| match ip {
         Some(IpAddr::V4(ip)) => ip.to_bits(),

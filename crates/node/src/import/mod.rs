@@ -14,6 +14,8 @@ use crate::{
     plan::{LogPlan, Sources},
 };
 use groups::Groups;
+#[cfg(test)]
+pub(crate) use groups::plain;
 use std::{fs, path::Path};
 use unmasq_model::SourceName;
 use unmasq_store::{Merged, Writer};
