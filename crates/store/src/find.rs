@@ -36,6 +36,9 @@ pub fn session_of(row: &Plain) -> Option<(Translation, Span, Span)> {
     Some((translation, start, end))
 }
 
+/// To begin a thread takes longer than to answer so few questions.
+const FEW: usize = 64;
+
 impl Store {
     /// Finds what answers questions about sessions; others it passes over.
     ///
@@ -69,17 +72,22 @@ impl Store {
     /// Finds plain sessions.
     fn plain(&self, asked: &[&SessionsQuestion], peers: &Peers, found: &mut Found) -> Result<(), StoreError> {
         let by_peer = |hour: i32| peers.during.is_some_and(|during| hours::may_hold(hour, during));
-        let in_segment = |entry: &SegmentEntry| {
-            let mut here: Vec<Asked> = Vec::new();
-            for (hour, _) in &entry.hours {
-                let then = asked.iter().filter(|asked| hours::may_hold(*hour, asked.during));
-                here.extend(then.filter_map(|asked| in_hour(*hour, asked)));
-            }
-            let searched = entry.hours.iter().any(|(hour, _)| by_peer(*hour));
+        let by_hour = self.by_hour(asked);
+        let of = |entry: &SegmentEntry| -> Vec<Asked> {
+            entry.hours.iter().filter_map(|(hour, _)| by_hour.get(hour)).flatten().copied().collect()
+        };
+        let is_searched = |entry: &SegmentEntry| entry.hours.iter().any(|(hour, _)| by_peer(*hour));
+        let entries: Vec<&SegmentEntry> = self
+            .manifest()
+            .segments
+            .iter()
+            .filter(|entry| {
+                is_searched(entry) || entry.hours.iter().any(|(hour, _)| by_hour.contains_key(hour))
+            })
+            .collect();
+        let in_segment = |entry: &&SegmentEntry| {
+            let (here, searched) = (of(entry), is_searched(entry));
             let mut rows = Vec::new();
-            if here.is_empty() && !searched {
-                return Ok((rows, Names::default()));
-            }
             let path = self.folder().path_of(&entry.name);
             let segment = self.segment(&entry.name)?;
             segment
@@ -95,9 +103,29 @@ impl Store {
             rows.dedup();
             Ok((rows, segment.names().clone()))
         };
-        let plain = cores::for_each(&self.manifest().segments, in_segment)?;
+        let plain = if asked.len() < FEW && peers.during.is_none() {
+            entries.iter().map(in_segment).collect::<Result<Vec<_>, StoreError>>()?
+        } else {
+            cores::for_each(&entries, in_segment)?
+        };
         found.plain.extend(plain.into_iter().filter(|(rows, _)| !rows.is_empty()));
         Ok(())
+    }
+
+    /// What is asked of each hour that there is.
+    fn by_hour(&self, asked: &[&SessionsQuestion]) -> BTreeMap<i32, Vec<Asked>> {
+        let hours: BTreeSet<i32> =
+            self.manifest().segments.iter().flat_map(|entry| &entry.hours).map(|(hour, _)| *hour).collect();
+        let mut by_hour: BTreeMap<i32, Vec<Asked>> = BTreeMap::new();
+        for asked in asked {
+            let long = hours.contains(&hours::LONG).then_some(hours::LONG);
+            for hour in hours.range(hours::within(asked.during)).copied().chain(long) {
+                if let Some(asked) = in_hour(hour, asked) {
+                    by_hour.entry(hour).or_default().push(asked);
+                }
+            }
+        }
+        by_hour
     }
 
     /// Ends that do not say what was translated, of the connections that were found.

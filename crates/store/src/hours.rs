@@ -3,6 +3,7 @@
 //! A session stands under every hour that it touches, so that who asks about a moment reads one hour. One that
 //! touches very many stands once, under [`LONG`], which everybody reads.
 
+use std::ops::RangeInclusive;
 use unmasq_model::{LogTime, Span};
 
 /// Where sessions are filed that touch more hours than [`HOURS_MAX`].
@@ -49,10 +50,16 @@ pub fn filed(reach: Span) -> impl Iterator<Item = i32> {
     }
 }
 
+/// The hours of a span; what touches it is filed under one of them, or under [`LONG`], which is none.
+#[must_use]
+pub fn within(during: Span) -> RangeInclusive<i32> {
+    hour(during.from())..=hour(during.to()).min(LONG - 1)
+}
+
 /// Whether sessions that touch `during` may be filed under an hour.
 #[must_use]
 pub fn may_hold(filed: i32, during: Span) -> bool {
-    filed == LONG || (hour(during.from())..=hour(during.to())).contains(&filed)
+    filed == LONG || within(during).contains(&filed)
 }
 
 #[cfg(test)]
