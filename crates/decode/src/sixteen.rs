@@ -83,19 +83,48 @@ impl Pattern {
     }
 }
 
-const ALL: u32 = (1 << SIXTEEN) - 1;
+/// The bits of all sixteen.
+pub(crate) const ALL: u32 = (1 << SIXTEEN) - 1;
 
 /// Where the first byte that is of those is, from `at` on.
 #[inline(always)]
 pub(crate) fn find(bytes: &[u8], at: usize, those: impl Fn(Sixteen) -> u32) -> Option<usize> {
     // Most of what is sought is near.
-    if let Some(block) = bytes.get(at..)?.first_chunk() {
+    for near in [at, at + SIXTEEN] {
+        let Some(block) = bytes.get(near..)?.first_chunk() else { break };
         let found = those(Sixteen::new(*block));
         if found != 0 {
-            return Some(at + found.trailing_zeros() as usize);
+            return Some(near + found.trailing_zeros() as usize);
         }
     }
     find_further(bytes, at, those)
+}
+
+/// Where the last byte that is of those is, before `end`.
+#[inline(always)]
+pub(crate) fn find_last(bytes: &[u8], end: usize, those: impl Fn(Sixteen) -> u32) -> Option<usize> {
+    let before = bytes.get(..end)?;
+    if let Some(block) = before.last_chunk() {
+        let found = those(Sixteen::new(*block));
+        if found != 0 {
+            return Some(end - SIXTEEN + found.ilog2() as usize);
+        }
+    }
+    find_last_further(before, those)
+}
+
+#[inline(never)]
+fn find_last_further(bytes: &[u8], those: impl Fn(Sixteen) -> u32) -> Option<usize> {
+    let (rest, blocks) = bytes.as_rchunks();
+    for (at, block) in (0..blocks.len()).map(|number| rest.len() + number * SIXTEEN).zip(blocks).rev() {
+        let found = those(Sixteen::new(*block));
+        if found != 0 {
+            return Some(at + found.ilog2() as usize);
+        }
+    }
+    let first = bytes.first_chunk().copied().unwrap_or_else(|| padded(rest));
+    let found = those(Sixteen::new(first)) & ((1 << rest.len()) - 1);
+    (found != 0).then(|| found.ilog2() as usize)
 }
 
 #[inline(never)]
@@ -164,6 +193,8 @@ mod tests {
         fn the_first_one_is_found(bytes in prop::collection::vec(0..4_u8, 0..70), at in 0..80_usize) {
             let there = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 3));
             prop_assert_eq!(find(&bytes, at, |block| block.equal(3)), there.map(|more| at + more));
+            let before = bytes.get(..at).and_then(|front| front.iter().rposition(|byte| *byte == 3));
+            prop_assert_eq!(find_last(&bytes, at, |block| block.equal(3)), before);
             let counted: u32 = blocks(&bytes).map(|(_, block)| block.equal(3).count_ones()).sum();
             prop_assert_eq!(counted as usize, bytes.iter().filter(|byte| **byte == 3).count());
         }

@@ -3,7 +3,7 @@
 //! Each of these reads less than its counterpart in [`field`](super), and what it reads it reads the
 //! same. `None` says nothing: ask the counterpart.
 
-use crate::sixteen::{SIXTEEN, Sixteen};
+use crate::sixteen::{ALL, SIXTEEN, Sixteen};
 use std::net::{IpAddr, Ipv4Addr};
 use unmasq_model::{LogTime, Span};
 
@@ -45,37 +45,37 @@ impl Short {
     fn octets(self) -> Option<u32> {
         let block = Sixteen::new(self.bytes);
         let start = SIXTEEN - self.length;
-        let ours = u32::MAX << start;
-        let dots = block.equal(b'.') & ours;
+        let ours = u32::MAX << start & ALL;
+        let (dots, digits) = (block.equal(b'.') & ours, block.digits() & ours);
         let [second, third] = [without_lowest(dots), without_lowest(without_lowest(dots))];
-        let three = third != 0 && without_lowest(third) == 0;
-        let mut is_one = three && block.no_digits() & ours == dots;
-        let [first, second, third] = [dots, second, third].map(|dots| dots.trailing_zeros() as usize);
-        let mut ip = 0;
-        for (start, end) in [(start, first), (first + 1, second), (second + 1, third), (third + 1, SIXTEEN)] {
-            let length = end.wrapping_sub(start);
-            // By the length: how many bits of four bytes it leaves to others, and the least that is so long.
-            const LENGTHS: [(u32, u32); 4] = [(0, u32::MAX), (24, 0), (16, 0x00_0100), (8, 0x01_0000)];
-            let (others, least) = LENGTHS[length % 4];
-            let digits = (u32::from_be_bytes(self.four_before(end)) ^ 0x3030_3030) << others >> others;
-            // A digit is a byte, so that what is less as this number is less as an octet.
-            is_one &= length < 4 && digits >= least && digits <= 0x02_0505;
-            // The third byte of the product has a hundred times the first, ten times the second and the last;
-            // what stands below does not reach up to it.
-            let first_lowest = digits.swap_bytes() >> 8;
-            let octet = first_lowest.wrapping_mul(100 << 16 | 10 << 8 | 1).to_le_bytes()[2];
-            ip = ip << 8 | u32::from(octet);
+        let firsts = dots << 1 | 1 << start;
+        let wrong = (dots | digits) ^ ours // what is neither
+            | without_lowest(third) // a fourth dot
+            | firsts & !digits // an octet without digits
+            | digits & digits >> 1 & digits >> 2 & digits >> 3 // four of them
+            | firsts & block.equal(b'0') & digits >> 1; // a zero before others
+        if third == 0 || wrong != 0 {
+            return None;
         }
-        is_one.then_some(ip)
+        let [first, second, third] = [dots, second, third].map(|dots| dots.trailing_zeros() as usize);
+        let digits = |from, end| u64::from(self.octet_digits(from, end));
+        let front = two_octets(digits(start, first), digits(first + 1, second));
+        let back = two_octets(digits(second + 1, third), digits(third + 1, SIXTEEN));
+        let is_too_large = (front | back) & 0xff00_0000_ff00_0000 != 0;
+        let [[.., a, _, _, _, b, _], [.., c, _, _, _, d, _]] = [front.to_le_bytes(), back.to_le_bytes()];
+        (!is_too_large).then_some(u32::from_be_bytes([a, b, c, d]))
     }
 
-    /// The four bytes before one; anything if there are fewer, which no octet of an address has.
+    /// The digits of an octet: the last ones of four bytes, and noughts before them. So many stand before the
+    /// end of every octet: what the others take, at most three digits and a dot each, leaves them to the first.
     #[inline(always)]
-    fn four_before(self, end: usize) -> [u8; 4] {
+    fn octet_digits(self, from: usize, end: usize) -> u32 {
+        const OURS: [u32; 4] = [0, 0xff00_0000, 0xffff_0000, 0xffff_ff00];
         let mut bytes = [0; SIXTEEN + 4];
         bytes[..SIXTEEN].copy_from_slice(&self.bytes);
         let start = end.wrapping_sub(4) % SIXTEEN;
-        [bytes[start], bytes[start + 1], bytes[start + 2], bytes[start + 3]]
+        let four = [bytes[start], bytes[start + 1], bytes[start + 2], bytes[start + 3]];
+        (u32::from_le_bytes(four) ^ 0x3030_3030) & OURS[end.wrapping_sub(from) % 4]
     }
 
     /// A number of one to sixteen digits; see [`number`](super::number).
@@ -158,6 +158,15 @@ fn padded(text: &[u8]) -> [u8; SIXTEEN] {
     let start = SIXTEEN - text.len().min(SIXTEEN);
     bytes[start..].copy_from_slice(&text[..SIXTEEN - start]);
     bytes
+}
+
+/// Two octets out of their digits, each in the upper half of its half of the number, from 0 to 999; what the
+/// lower halves hold means nothing.
+#[inline(always)]
+const fn two_octets(one: u64, other: u64) -> u64 {
+    let both = one | other << 32;
+    let hundreds_and_ones = (both >> 8 & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 << 16 | 1);
+    hundreds_and_ones.wrapping_add((both & 0x00ff_0000_00ff_0000) * 10)
 }
 
 #[inline(always)]

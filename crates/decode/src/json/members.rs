@@ -227,10 +227,23 @@ impl Shape {
     ///
     /// What stands between is compared with what was text, so that a line of plain values is text too, and a
     /// number that goes on is found out.
+    ///
+    /// Where a value is, is known once the one before it has ended. So this goes from both ends of the line to
+    /// its middle, and while the one side waits the other does not.
     #[inline]
     fn plain_values<const N: usize>(&self, line: &[u8], places: &mut Places<N>) -> bool {
+        let Some(mut until) = last_value_end(line).filter(|_| self.known) else { return false };
         let mut at = 0;
-        for part in &self.parts {
+        let (front, back) = self.parts.split_at(self.parts.len() / 2);
+        let mut front = front.iter();
+        for part in back.iter().rev() {
+            let Some(start) = scan::plain_part_start(line, until) else { return false };
+            if !self.stands(part, line, start) {
+                return false;
+            }
+            places.set(part.slot, start, until);
+            until = start - part.length;
+            let Some(part) = front.next() else { continue };
             let start = at + part.length;
             if !self.stands(part, line, start) {
                 return false;
@@ -239,16 +252,16 @@ impl Shape {
             places.set(part.slot, start, end);
             at = end;
         }
-        self.known && is_end(line, at)
+        at == until
     }
 
     /// Whether before `start` stands what stood before this value.
     #[inline(always)]
     fn stands(&self, part: &Part, line: &[u8], start: usize) -> bool {
-        match line.get(..start).map(<[u8]>::last_chunk) {
-            Some(Some(here)) if part.length <= AT_ONCE => part.is_at(here),
-            Some(_) => line[start - part.length..start] == self.between[part.from..][..part.length],
-            None => false,
+        let Some(before) = line.get(..start) else { return false };
+        match before.last_chunk() {
+            Some(here) if part.length <= AT_ONCE => part.is_at(here),
+            _ => before.ends_with(&self.between[part.from..][..part.length]),
         }
     }
 
@@ -300,6 +313,13 @@ fn value_end<'a>(
 fn is_end(bytes: &[u8], at: usize) -> bool {
     let at = scan::space_end(bytes, at);
     bytes.get(at) == Some(&b'}') && scan::space_end(bytes, at + 1) == bytes.len()
+}
+
+/// The position after the last value, which only the brace that closes the object and white space follow.
+#[inline]
+fn last_value_end(bytes: &[u8]) -> Option<usize> {
+    let brace = scan::space_start(bytes, bytes.len()).checked_sub(1)?;
+    (bytes[brace] == b'}').then(|| scan::space_start(bytes, brace))
 }
 
 impl Part {

@@ -15,6 +15,15 @@ pub(super) fn space_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Where the white space begins that ends at `end`.
+#[inline]
+pub(super) fn space_start(bytes: &[u8], mut end: usize) -> usize {
+    while let [.., b' ' | b'\t' | b'\n' | b'\r'] = bytes[..end] {
+        end -= 1;
+    }
+    end
+}
+
 /// The position after the value that begins at `at`, if it is a text of ASCII without escapes, or a whole
 /// number: most are. The bytes need not be UTF-8.
 #[inline(always)]
@@ -33,6 +42,18 @@ pub(super) fn plain_part_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let end = some_digits_end(bytes, at)?;
     (first != b'0' || end == at + 1).then_some(end)
+}
+
+/// Where the value begins that [`plain_part_end`] would end at `end`.
+#[inline(always)]
+pub(super) fn plain_part_start(bytes: &[u8], end: usize) -> Option<usize> {
+    let last = end.checked_sub(1)?;
+    if *bytes.get(last)? == b'"' {
+        let quote = sixteen::find_last(bytes, last, Sixteen::end_ascii_json_text)?;
+        return (bytes[quote] == b'"').then_some(quote);
+    }
+    let start = sixteen::find_last(bytes, end, Sixteen::no_digits)? + 1;
+    (start < end && (bytes[start] != b'0' || start == last)).then_some(start)
 }
 
 /// The same of any value.
