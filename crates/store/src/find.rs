@@ -168,8 +168,9 @@ fn in_hour(hour: i32, asked: &SessionsQuestion) -> Option<Asked> {
 /// Questions that do not say which outside address, but with whom it spoke. All are answered by one look at
 /// everything.
 struct Peers {
-    /// By the peer, then by its port; those that know no port first.
-    sought: BTreeMap<(IpAddr, Option<u16>), Vec<SessionsQuestion>>,
+    /// By the peer's address, our port and its port. Peers are popular: many ask about one, and few of those with
+    /// one port of ours.
+    sought: BTreeMap<(IpAddr, Option<u16>, Option<u16>), Vec<SessionsQuestion>>,
     hints: Hints,
     /// From the first to the last moment that any of them asks about.
     during: Option<Span>,
@@ -181,39 +182,42 @@ impl Peers {
         let mut peers = Self { sought: BTreeMap::new(), hints: Hints::of(unnamed()), during: None };
         for asked in unnamed() {
             let Some(remote) = asked.remote else { continue };
-            peers.sought.entry((remote.ip, remote.port)).or_default().push(**asked);
+            peers.sought.entry((remote.ip, asked.outside.1, remote.port)).or_default().push(**asked);
             peers.during = Some(peers.during.map_or(asked.during, |during| during.hull(asked.during)));
         }
         peers
     }
 
-    /// The questions about this peer; who does not know a port means every one.
-    fn about(&self, remote: Endpoint) -> impl Iterator<Item = &SessionsQuestion> {
+    /// The questions about this peer and this port of ours; who does not know a port of the peer means every one.
+    fn about(&self, remote: Endpoint, our_port: u16) -> impl Iterator<Item = &SessionsQuestion> {
         let Endpoint { ip, port } = remote;
-        let known = match port {
-            Some(port) => (ip, Some(port))..=(ip, Some(port)),
-            None => (ip, Some(0))..=(ip, Some(u16::MAX)),
-        };
-        let any = self.sought.get(&(ip, None)).into_iter();
-        any.chain(self.sought.range(known).map(|(_, asked)| asked)).flatten()
+        [None, Some(our_port)].into_iter().flat_map(move |ours| {
+            let known = match port {
+                Some(port) => (ip, ours, Some(port))..=(ip, ours, Some(port)),
+                None => (ip, ours, Some(0))..=(ip, ours, Some(u16::MAX)),
+            };
+            let any = self.sought.get(&(ip, ours, None)).into_iter();
+            any.chain(self.sought.range(known).map(|(_, asked)| asked)).flatten()
+        })
     }
 
     fn want(&self, row: &Plain) -> bool {
         let remote = Endpoint { ip: Ipv4Addr::from(row.remote_ip).into(), port: row.remote_port() };
-        self.about(remote).any(|asked| {
-            asked.outside.1.is_none_or(|port| port == row.outside_port)
-                && row.start <= asked.during.to().as_unix_us()
-                && asked.during.from().as_unix_us() <= row.end
+        self.about(remote, row.outside_port).any(|asked| {
+            row.start <= asked.during.to().as_unix_us() && asked.during.from().as_unix_us() <= row.end
         })
     }
 
     /// As for all other records, whenever they are.
     fn want_other(&self, other: &Other) -> bool {
         let Translation { outside, remote, .. } = other.record.translation;
-        let port = |asked: &SessionsQuestion| outside.answers(None, asked.outside.1);
-        match remote {
-            Some(remote) => self.about(remote).any(port),
-            None => self.sought.values().flatten().any(port),
+        match (remote, outside.port()) {
+            (Some(remote), Some(port)) => self.about(remote, port).next().is_some(),
+            // Many ports, or a peer that is left out: few records are so.
+            _ => self.sought.values().flatten().any(|asked| {
+                outside.answers(None, asked.outside.1)
+                    && remote.is_none_or(|remote| asked.remote.is_some_and(|asked| remote.answers(asked)))
+            }),
         }
     }
 }
