@@ -63,9 +63,14 @@ impl Resident {
     ///
     /// Tells what it gave up for lack of room: the oldest hours, whole, until the rest is within the limits.
     pub fn insert_rows(&mut self, rows: &[Row], realms: &[Realm]) -> Option<Dropped> {
-        let mut hours: BTreeMap<Key, Vec<&Row>> = BTreeMap::new();
+        // They are of few hours.
+        let mut hours: Vec<(Key, Vec<&Row>)> = Vec::new();
         for row in rows {
-            hours.entry(Key::of_edges(row.start, row.end)).or_default().push(row);
+            let key = Key::of_edges(row.start, row.end);
+            match hours.iter_mut().find(|(other, _)| *other == key) {
+                Some((_, rows)) => rows.push(row),
+                None => hours.push((key, vec![row])),
+            }
         }
         for (key, rows) in hours {
             let hour = self.now.hours.entry(key).or_insert_with(|| Arc::new(Hour::new(key)));

@@ -10,8 +10,8 @@ pub(super) const HOUR_US: i64 = 3_600_000_000;
 
 /// What a row tells but for its outside address, which is that of the rows around it.
 ///
-/// The bytes of each number stand highest first, so that rows compare as their bytes do: by port, peer and
-/// inside. The end is told from the beginning of the hour.
+/// Numbers are bytes, for they need not stand where a processor would put them. The end is told from the beginning of
+/// the hour.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Dense {
     outside_port: [u8; 2],
@@ -94,16 +94,19 @@ impl Names {
     }
 }
 
-/// Makes rows dense; it remembers the last kind, for the next row is mostly of the same.
+/// Makes rows dense; it remembers the last kinds, for the next row is mostly of one of them.
 pub(super) struct Packer<'n> {
     names: &'n mut std::sync::Arc<Names>,
     measure: Measure,
-    last: Option<(Kind, u16)>,
+    /// By gateway: a log is often of several in turn.
+    last: [Option<(Kind, u16)>; LAST],
 }
+
+const LAST: usize = 64;
 
 impl<'n> Packer<'n> {
     pub(super) fn new(names: &'n mut std::sync::Arc<Names>, measure: Measure) -> Self {
-        Self { names, measure, last: None }
+        Self { names, measure, last: [None; LAST] }
     }
 
     /// A row as a dense one; `None` if it lasted too long, or is of one kind too many.
@@ -123,7 +126,8 @@ impl<'n> Packer<'n> {
             protocol: row.outside.to_le_bytes()[0],
             ports: row.remote.to_le_bytes()[0] & 1 | (row.inside.to_le_bytes()[0] & 1) << 1,
         };
-        let number = match self.last {
+        let last = &mut self.last[(row.gateway as usize * 4 + usize::from(kind.protocol)) % LAST];
+        let number = match *last {
             Some((last, number)) if last == kind => number,
             _ => {
                 let known = self.names.number(&kind);
@@ -131,7 +135,7 @@ impl<'n> Packer<'n> {
                 known.or_else(|| std::sync::Arc::make_mut(self.names).add(kind))?
             }
         };
-        self.last = Some((kind, number));
+        *last = Some((kind, number));
         let [_, _, _, _, _, a, b, _] = row.outside.to_be_bytes();
         let [_, _, _, line @ ..] = row.place.to_be_bytes();
         Some(Dense {
@@ -163,12 +167,26 @@ fn endpoint_key(bytes: [u8; 6], known: bool) -> u64 {
     u64::from_be_bytes([0, 0, a, b, c, d, e, f]) << 1 | u64::from(known)
 }
 
+/// A number of an outside port and a peer's address, spread evenly over all values: ports by themselves are not.
+#[inline]
+pub(super) fn flow(outside_port: u16, remote_ip: u32) -> u32 {
+    let key = u64::from(outside_port) << 32 | u64::from(remote_ip);
+    let [.., a, b, c, d] = key.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 impl Dense {
-    /// Port, peer and the peer's port: what rows of one outside address are sorted by first.
+    /// What rows of one outside address are sorted by first.
     #[inline]
-    pub(super) fn key(&self) -> u64 {
-        let ([a, b], [c, d, e, f, g, h]) = (self.outside_port, self.remote);
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    pub(super) fn flow(&self) -> u32 {
+        flow(self.port(), self.remote_ip())
+    }
+
+    /// The peer's address.
+    #[inline]
+    pub(super) fn remote_ip(&self) -> u32 {
+        let [a, b, c, d, ..] = self.remote;
+        u32::from_be_bytes([a, b, c, d])
     }
 
     /// The outside port.

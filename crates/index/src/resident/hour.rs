@@ -3,7 +3,7 @@
 use super::{
     dense::{HOUR_US, Measure, Names, Packer},
     radix,
-    run::{Item, PORT_BITS_SHARED, Run},
+    run::{Item, Run},
     wide::Wide,
 };
 use crate::Row;
@@ -60,7 +60,7 @@ impl Key {
 
 /// Rows are kept in so many parts by the last bits of their outside port, each merged by itself: merging takes
 /// room for one of them.
-const PARTS: usize = 1 << PORT_BITS_SHARED;
+const PARTS: usize = 16;
 
 /// The part in which rows of a port are.
 fn part_of(port: u16) -> usize {
@@ -151,7 +151,7 @@ impl Hour {
             let row = Row { realm, ..**row };
             match packer.dense(&row) {
                 Some(dense) => {
-                    room.parts[part_of(dense.port())].push(Item { ip: row.outside_ip().into(), dense });
+                    room.parts[part_of(dense.port())].push(Item::of(row.outside_ip().into(), dense));
                 }
                 None => loose.push(row),
             }

@@ -6,19 +6,36 @@ use std::{cmp::Ordering, ops::Range};
 /// A row with its outside address, before rows of one address stand together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Item {
-    pub(super) ip: u32,
-    pub(super) dense: Dense,
+    /// The outside address, then the flow: what it is sorted by.
+    key: u64,
+    dense: Dense,
 }
 
-/// An immutable run of rows, sorted by outside, peer and inside; each of them once.
+impl Item {
+    #[inline]
+    pub(super) fn of(ip: u32, dense: Dense) -> Self {
+        Self { key: u64::from(ip) << 32 | u64::from(dense.flow()), dense }
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
+    fn ip(&self) -> u32 {
+        u32::try_from(self.key >> 32).unwrap_or_default()
+    }
+}
+
+/// An immutable run of rows, sorted by outside address and flow; each of them once.
 ///
-/// Sketch: 29 bytes for a row, and about one to find it by. A look-up touches the addresses, which are few, a
+/// Sketch: 29 bytes for a row, and one or two to find it by. A look-up touches the addresses, which are few, a
 /// start, and the rows that begin there.
 #[derive(Default, Debug)]
 pub(super) struct Run {
     rows: Vec<Dense>,
     outsides: Vec<Outside>,
-    /// Where the rows begin that have an outside address and the first bits of a port in common; one more at
+    /// Where the rows begin that have an outside address and the first bits of a flow in common; one more at
     /// the end.
     starts: Vec<u32>,
 }
@@ -34,19 +51,15 @@ struct Outside {
 }
 
 /// So many rows share a start.
-const SHARING: usize = 8;
-/// A start tells no more of a port than all but so many bits: the last ones are alike in all of a run.
-pub(super) const PORT_BITS_SHARED: u32 = 4;
-/// Among so many rows they are looked at one after the other.
-const FEW: usize = 16;
+const SHARING: usize = 4;
 
 impl Run {
     /// Of items in order.
     pub(super) fn of(items: &[Item]) -> Self {
         let mut rows = Vec::with_capacity(items.len());
         let mut outsides = Vec::new();
-        for items in items.chunk_by(|a, b| a.ip == b.ip) {
-            outsides.push(Outside { ip: items[0].ip, row: number(rows.len()), start: 0 });
+        for items in items.chunk_by(|a, b| a.ip() == b.ip()) {
+            outsides.push(Outside { ip: items[0].ip(), row: number(rows.len()), start: 0 });
             let from = rows.len();
             for item in items {
                 if rows[from..].last() != Some(&item.dense) {
@@ -99,7 +112,7 @@ impl Run {
             let range = run.of_outside(place);
             let (bits, from) = (bits(range.len()), range.start);
             for (at, row) in run.rows[range].iter().enumerate() {
-                let end = first + bucket(row.port(), bits) + 1;
+                let end = first + bucket(row.flow(), bits) + 1;
                 if starts.len() < end {
                     starts.resize(end, number(from + at));
                 }
@@ -140,9 +153,9 @@ impl Run {
         self.outsides[place].row as usize..end
     }
 
-    /// The place of the start that leads to a port.
-    pub(super) fn start(&self, outside: usize, port: u16) -> usize {
-        self.outsides[outside].start as usize + bucket(port, bits(self.of_outside(outside).len()))
+    /// The place of the start that leads to a flow.
+    pub(super) fn start(&self, outside: usize, flow: u32) -> usize {
+        self.outsides[outside].start as usize + bucket(flow, bits(self.of_outside(outside).len()))
     }
 
     /// The rows that begin at a start.
@@ -155,31 +168,25 @@ impl Run {
         &self.rows[self.of_outside(outside)]
     }
 
-    /// Reads something of the first and the last of these rows.
+    /// Reads something of every second of these rows, and of the last: they are near then.
     pub(super) fn touch(&self, rows: &Range<usize>) -> u8 {
         let rows = &self.rows[rows.clone()];
-        rows.first().map_or(0, Dense::edge) ^ rows.last().map_or(0, Dense::edge)
+        rows.iter().step_by(2).chain(rows.last()).fold(0, |all, row| all ^ row.edge())
     }
 
-    /// Of these rows those with a key between two, and not many more.
-    pub(super) fn between(&self, rows: Range<usize>, keys: (u64, u64)) -> &[Dense] {
-        let rows = &self.rows[rows];
-        if rows.len() <= FEW {
-            return rows;
-        }
-        let from = rows.partition_point(|row| row.key() < keys.0);
-        let rows = &rows[from..];
-        &rows[..rows.partition_point(|row| row.key() <= keys.1)]
+    /// These rows.
+    pub(super) fn rows(&self, range: Range<usize>) -> &[Dense] {
+        &self.rows[range]
     }
 }
 
-/// How many bits of a port tell where the rows of an outside address begin that has so many of them.
+/// How many bits of a flow tell where the rows of an outside address begin that has so many of them.
 fn bits(rows: usize) -> u32 {
-    (rows / SHARING).next_power_of_two().trailing_zeros().min(u16::BITS - PORT_BITS_SHARED)
+    (rows / SHARING).next_power_of_two().trailing_zeros()
 }
 
-fn bucket(port: u16, bits: u32) -> usize {
-    (u32::from(port) >> (u16::BITS - bits)) as usize
+fn bucket(flow: u32, bits: u32) -> usize {
+    usize::try_from(u64::from(flow) >> (u32::BITS - bits)).unwrap_or_default()
 }
 
 fn number(of: usize) -> u32 {
@@ -189,7 +196,7 @@ fn number(of: usize) -> u32 {
 /// Adds the rows of both in order, each once.
 fn merge(mut a: &[Dense], mut b: &[Dense], into: &mut Vec<Dense>) {
     while let ([left, next_a @ ..], [right, next_b @ ..]) = (a, b) {
-        let order = left.key().cmp(&right.key()).then_with(|| left.cmp(right));
+        let order = left.flow().cmp(&right.flow()).then_with(|| left.cmp(right));
         into.push(if order.is_le() { *left } else { *right });
         a = if order.is_le() { next_a } else { a };
         b = if order.is_ge() { next_b } else { b };

@@ -1,7 +1,7 @@
 //! What readers see: everything that was known at one moment.
 
 use super::{
-    dense::Dense,
+    dense::{Dense, flow},
     hour::{Hour, Key},
     run::Run,
 };
@@ -99,7 +99,7 @@ impl Snapshot {
             Some(client) => vec![Some(None), Some(Some(client.ip))],
             None => vec![None],
         };
-        let tables = self.touched(asked.during).flat_map(|(_, hour)| hour.wide());
+        let tables = self.touched(asked.during).flat_map(Hour::wide);
         let near =
             tables.flat_map(|wide| clients.iter().flat_map(|client| wide.of_client(asked.gateway, *client)));
         let mut found: Vec<&Session> = near.filter(|session| carried(session, asked)).collect();
@@ -108,9 +108,8 @@ impl Snapshot {
         found
     }
 
-    fn touched(&self, during: Span) -> impl Iterator<Item = (&Key, &Hour)> {
-        let hours = self.hours.iter().map(|(key, hour)| (key, hour.as_ref()));
-        hours.filter(move |(_, hour)| hour.touches(during))
+    fn touched(&self, during: Span) -> impl Iterator<Item = &Hour> {
+        self.hours.values().map(Arc::as_ref).filter(move |hour| hour.touches(during))
     }
 
     /// Adds the sessions that answer and are rows.
@@ -123,10 +122,12 @@ impl Snapshot {
         found: &mut [Vec<&'a Session>],
     ) {
         near.clear();
+        let mut hours: Vec<(usize, &Hour)> = Vec::new();
         for (place, asked) in asked.iter().enumerate() {
-            for (_, hour) in self.touched(asked.during) {
-                each_near(place, asked, hour, near);
-            }
+            hours.extend(self.touched(asked.during).map(|hour| (place, hour)));
+        }
+        for (place, hour) in &hours {
+            each_near(*place, &asked[*place], hour, near);
         }
         // No read of one round waits for another of it.
         for near in near.iter_mut() {
@@ -134,32 +135,29 @@ impl Snapshot {
                 near.rows = Rows::These(near.run.rows_at(start));
             }
         }
-        if asked.len() > 1 {
-            black_box(near.iter().fold(0, |all, near| match &near.rows {
-                Rows::These(rows) => all ^ near.run.touch(rows),
-                _ => all,
-            }));
-        }
+        black_box(near.iter().fold(0, |all, near| match &near.rows {
+            Rows::These(rows) => all ^ near.run.touch(rows),
+            _ => all,
+        }));
         let mut near = near.iter().peekable();
-        for (place, (asked, found)) in asked.iter().zip(found).enumerate() {
+        for (place, hour) in hours {
+            let (asked, found) = (&asked[place], &mut found[place]);
             let sought = Sought::by(asked);
-            for (_, hour) in self.touched(asked.during) {
-                rows.clear();
-                let is_here = |near: &&Near<'_>| near.asked == place && std::ptr::eq(near.hour, hour);
-                while let Some(near) = near.next_if(is_here) {
-                    near.each(asked, &sought, rows);
-                }
-                hour.each_loose(asked, &sought, rows);
-                // Two runs may have the same row; copies differ in where they are written.
-                rows.sort_unstable();
-                rows.dedup();
-                for copies in rows.chunk_by(Row::is_copy_of) {
-                    let mut session = copies[0].session(&hour.names.realms);
-                    if answers(&session, asked) {
-                        session.evidence.extend(copies[1..].iter().map(Row::evidence));
-                        session.evidence.sort_unstable();
-                        found.push(room.alloc(session));
-                    }
+            rows.clear();
+            let is_here = |near: &&Near<'_>| near.asked == place && std::ptr::eq(near.hour, hour);
+            while let Some(near) = near.next_if(is_here) {
+                near.each(asked, &sought, rows);
+            }
+            hour.each_loose(asked, &sought, rows);
+            // Two runs may have the same row; copies differ in where they are written.
+            rows.sort_unstable();
+            rows.dedup();
+            for copies in rows.chunk_by(Row::is_copy_of) {
+                let mut session = copies[0].session(&hour.names.realms);
+                if answers(&session, asked) {
+                    session.evidence.extend(copies[1..].iter().map(Row::evidence));
+                    session.evidence.sort_unstable();
+                    found.push(room.alloc(session));
                 }
             }
         }
@@ -168,7 +166,7 @@ impl Snapshot {
     /// Adds the sessions that answer and are no rows, and what bounds them.
     fn wide<'a>(&'a self, asked: &SessionsQuestion, room: &'a Arena<Session>, found: &mut Vec<&'a Session>) {
         let mut open: Vec<&Session> = Vec::new();
-        for wide in self.touched(asked.during).flat_map(|(_, hour)| hour.wide()) {
+        for wide in self.touched(asked.during).flat_map(Hour::wide) {
             for session in wide.near(asked) {
                 if answers(session, asked) && session.reach().touches(asked.during) {
                     found.push(session);
@@ -213,10 +211,17 @@ fn each_near<'s>(place: usize, asked: &SessionsQuestion, hour: &'s Hour, near: &
         Some(IpAddr::V6(_)) => return,
         None => None,
     };
+    let remote = match asked.remote.map(|remote| remote.ip) {
+        Some(IpAddr::V4(ip)) => Some(u32::from(ip)),
+        Some(IpAddr::V6(_)) => return,
+        None => None,
+    };
     let port = asked.outside.1;
+    // Without a peer all rows are looked at that the address has in one part; nearly every question has one.
+    let flow = port.zip(remote).map(|(port, remote)| flow(port, remote));
     for run in hour.runs(port) {
         let mut add = |outside, ip| {
-            let rows = port.map_or(Rows::All, |port| Rows::From(run.start(outside, port)));
+            let rows = flow.map_or(Rows::All, |flow| Rows::From(run.start(outside, flow)));
             near.push(Near { asked: place, hour, run, outside, ip, rows });
         };
         match ip {
@@ -226,34 +231,29 @@ fn each_near<'s>(place: usize, asked: &SessionsQuestion, hour: &'s Hour, near: &
     }
 }
 
-/// The least and the greatest that the first bytes of a row may be which answers.
-fn keys(asked: &SessionsQuestion) -> (u64, u64) {
-    let port = |port: u16| u64::from(port) << 48;
-    let (from, to) =
-        asked.outside.1.map_or((0, u64::MAX), |asked| (port(asked), port(asked) | u64::MAX >> 16));
-    match (asked.outside.1, asked.remote.map(|remote| remote.ip)) {
-        (Some(_), Some(IpAddr::V4(ip))) => {
-            let remote = u64::from(u32::from(ip)) << 16;
-            (from | remote, port(asked.outside.1.unwrap_or_default()) | remote | u64::from(u16::MAX))
-        }
-        _ => (from, to),
-    }
-}
-
 impl Near<'_> {
     /// Adds the rows that may answer.
     fn each(&self, asked: &SessionsQuestion, sought: &Sought, rows: &mut Vec<Row>) {
-        let keys = keys(asked);
+        let remote = match asked.remote.map(|remote| remote.ip) {
+            Some(IpAddr::V4(ip)) => Some(u32::from(ip)),
+            _ => None,
+        };
+        let is_other = |dense: &Dense| {
+            remote.is_some_and(|ip| ip != dense.remote_ip())
+                || asked.outside.1.is_some_and(|port| port != dense.port())
+        };
         let dense: &[Dense] = match &self.rows {
-            Rows::These(range) => self.run.between(range.clone(), keys),
+            Rows::These(range) => self.run.rows(range.clone()),
             Rows::From(_) | Rows::All => self.run.rows_of(self.outside),
         };
         let (from, to) = (asked.during.from().as_unix_us(), asked.during.to().as_unix_us());
         let measure = self.hour.measure;
         for dense in dense {
-            let key = dense.key();
+            if is_other(dense) {
+                continue;
+            }
             let (start, end) = dense.reach(measure);
-            if key < keys.0 || key > keys.1 || end < from || start.saturating_sub(measure.unit) > to {
+            if end < from || start.saturating_sub(measure.unit) > to {
                 continue;
             }
             let row = dense.row(Ipv4Addr::from(self.ip), &self.hour.names, measure);
