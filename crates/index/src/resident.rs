@@ -1,6 +1,6 @@
 //! The last hours of sessions in memory: one writer, and readers on snapshots.
 //!
-//! Sketch: 29 bytes for a session of IPv4 and about one more to find it by, whatever is inserted in which order.
+//! Sketch: 29 bytes for a session of IPv4 and one or two more to find it by, whatever is inserted in which order.
 //! Sessions lie by the hour in which they ended. Within an hour they lie in sixteen parts by the last bits of their
 //! outside port, each a few runs of rows in order; a run that comes is merged with those that are not much larger.
 //! Nothing is changed in place: a snapshot has the runs that were there when it was taken.

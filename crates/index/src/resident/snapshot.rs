@@ -82,9 +82,14 @@ impl Snapshot {
         for asked in asked.chunks(TOGETHER) {
             let first = found.len();
             found.resize_with(first + asked.len(), Vec::new);
-            self.dense(asked, &mut near, &mut rows, room, &mut found[first..]);
-            for (asked, found) in asked.iter().zip(&mut found[first..]) {
-                self.wide(asked, room, found);
+            let hours = self.hours_of(asked);
+            dense(&hours, asked, &mut near, &mut rows, room, &mut found[first..]);
+            let mut hours = hours.as_slice();
+            for (place, (asked, found)) in asked.iter().zip(&mut found[first..]).enumerate() {
+                let count = hours.iter().take_while(|(of, _)| *of == place).count();
+                let (own, others) = hours.split_at(count);
+                hours = others;
+                self.wide(own, asked, room, found);
                 found.sort_unstable();
                 found.dedup();
             }
@@ -112,61 +117,25 @@ impl Snapshot {
         self.hours.values().map(Arc::as_ref).filter(move |hour| hour.touches(during))
     }
 
-    /// Adds the sessions that answer and are rows.
-    fn dense<'s, 'a>(
-        &'s self,
-        asked: &[SessionsQuestion],
-        near: &mut Vec<Near<'s>>,
-        rows: &mut Vec<Row>,
-        room: &'a Arena<Session>,
-        found: &mut [Vec<&'a Session>],
-    ) {
-        near.clear();
-        let mut hours: Vec<(usize, &Hour)> = Vec::new();
-        for (place, asked) in asked.iter().enumerate() {
-            hours.extend(self.touched(asked.during).map(|hour| (place, hour)));
-        }
-        for (place, hour) in &hours {
-            each_near(*place, &asked[*place], hour, near);
-        }
-        // No read of one round waits for another of it.
-        for near in near.iter_mut() {
-            if let Rows::From(start) = near.rows {
-                near.rows = Rows::These(near.run.rows_at(start));
-            }
-        }
-        black_box(near.iter().fold(0, |all, near| match &near.rows {
-            Rows::These(rows) => all ^ near.run.touch(rows),
-            _ => all,
-        }));
-        let mut near = near.iter().peekable();
-        for (place, hour) in hours {
-            let (asked, found) = (&asked[place], &mut found[place]);
-            let sought = Sought::by(asked);
-            rows.clear();
-            let is_here = |near: &&Near<'_>| near.asked == place && std::ptr::eq(near.hour, hour);
-            while let Some(near) = near.next_if(is_here) {
-                near.each(asked, &sought, rows);
-            }
-            hour.each_loose(asked, &sought, rows);
-            // Two runs may have the same row; copies differ in where they are written.
-            rows.sort_unstable();
-            rows.dedup();
-            for copies in rows.chunk_by(Row::is_copy_of) {
-                let mut session = copies[0].session(&hour.names.realms);
-                if answers(&session, asked) {
-                    session.evidence.extend(copies[1..].iter().map(Row::evidence));
-                    session.evidence.sort_unstable();
-                    found.push(room.alloc(session));
-                }
-            }
-        }
+    /// For each question, in order, the hours that may have an answer.
+    fn hours_of(&self, asked: &[SessionsQuestion]) -> Vec<(usize, &Hour)> {
+        let of = |(place, asked): (usize, &SessionsQuestion)| {
+            let touched = self.touched(asked.during);
+            touched.map(move |hour| (place, hour))
+        };
+        asked.iter().enumerate().flat_map(of).collect()
     }
 
     /// Adds the sessions that answer and are no rows, and what bounds them.
-    fn wide<'a>(&'a self, asked: &SessionsQuestion, room: &'a Arena<Session>, found: &mut Vec<&'a Session>) {
+    fn wide<'a>(
+        &'a self,
+        hours: &[(usize, &'a Hour)],
+        asked: &SessionsQuestion,
+        room: &'a Arena<Session>,
+        found: &mut Vec<&'a Session>,
+    ) {
         let mut open: Vec<&Session> = Vec::new();
-        for wide in self.touched(asked.during).flat_map(Hour::wide) {
+        for wide in hours.iter().flat_map(|(_, hour)| hour.wide()) {
             for session in wide.near(asked) {
                 if answers(session, asked) && session.reach().touches(asked.during) {
                     found.push(session);
@@ -194,13 +163,61 @@ impl Snapshot {
                     during: Span::ALWAYS,
                 };
                 let mut rows = [Vec::new()];
-                self.dense(&[asked], &mut Vec::new(), &mut Vec::new(), room, &mut rows);
+                let hours = self.hours_of(&[asked]);
+                dense(&hours, &[asked], &mut Vec::new(), &mut Vec::new(), room, &mut rows);
                 others.append(&mut rows[0]);
             }
         }
         let rivals = Rivals::of(others.into_iter());
         let bounds = open.iter().flat_map(|s| rivals.before(s).into_iter().chain(rivals.after(s)));
         found.extend(bounds);
+    }
+}
+
+/// Adds the sessions that answer and are rows.
+fn dense<'s, 'a>(
+    hours: &[(usize, &'s Hour)],
+    asked: &[SessionsQuestion],
+    near: &mut Vec<Near<'s>>,
+    rows: &mut Vec<Row>,
+    room: &'a Arena<Session>,
+    found: &mut [Vec<&'a Session>],
+) {
+    near.clear();
+    for (place, hour) in hours {
+        each_near(*place, &asked[*place], hour, near);
+    }
+    // No read of one round waits for another of it.
+    for near in near.iter_mut() {
+        if let Rows::From(start) = near.rows {
+            near.rows = Rows::These(near.run.rows_at(start));
+        }
+    }
+    black_box(near.iter().fold(0, |all, near| match &near.rows {
+        Rows::These(rows) => all ^ near.run.touch(rows),
+        _ => all,
+    }));
+    let mut near = near.iter().peekable();
+    for &(place, hour) in hours {
+        let (asked, found) = (&asked[place], &mut found[place]);
+        let sought = Sought::by(asked);
+        rows.clear();
+        let is_here = |near: &&Near<'_>| near.asked == place && std::ptr::eq(near.hour, hour);
+        while let Some(near) = near.next_if(is_here) {
+            near.each(asked, &sought, rows);
+        }
+        hour.each_loose(asked, &sought, rows);
+        // Two runs may have the same row; copies differ in where they are written.
+        rows.sort_unstable();
+        rows.dedup();
+        for copies in rows.chunk_by(Row::is_copy_of) {
+            let mut session = copies[0].session(&hour.names.realms);
+            if answers(&session, asked) {
+                session.evidence.extend(copies[1..].iter().map(Row::evidence));
+                session.evidence.sort_unstable();
+                found.push(room.alloc(session));
+            }
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use crate::index::{REALMS, scan, whole, without_copies};
 use proptest::{collection::vec, option, prelude::*};
 use std::{sync::Arc, time::Duration};
 use unmasq_index::{Arena, Dropped, Limits, Resident, Row, Snapshot, Written};
-use unmasq_model::{Evidence, LogTime, Realm, RequestsQuestion, Session, SessionsQuestion, Span};
+use unmasq_model::{
+    Endpoint, Evidence, GatewayIx, LogIx, LogTime, Protocol, Realm, RequestsQuestion, Session,
+    SessionsQuestion, Span, Translation,
+};
 use unmasq_testkit::generate;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -19,11 +22,30 @@ enum Step {
     Settle(LogTime),
 }
 
+/// The tuple of every second session and question, so that holders of one tuple follow each other.
+fn tuple() -> Translation {
+    let endpoint = |ip: [u8; 4]| Endpoint::new(ip.into(), Some(20_001));
+    let (outside, remote) = (endpoint([203, 0, 113, 7]), endpoint([198, 51, 100, 9]));
+    Translation::of_source_nat(Protocol::TCP, outside, endpoint([10, 0, 0, 11]), remote)
+}
+
+/// A session that is one of that tuple, if `alike`, but for whose it is.
+fn of_tuple(mut session: Session, alike: bool) -> Session {
+    if alike {
+        let inside = session.translation.inside;
+        session.gateway = GatewayIx(0);
+        session.translation = Translation { inside, ..tuple() };
+        session.evidence[0].log = LogIx(0);
+    }
+    session
+}
+
 /// A session that may be hours later, and may have begun long before.
 fn session() -> impl Strategy<Value = Session> {
     let longer = [0, 0, 0, 600_000_000, 5_400_000_123, 7_200_000_000, 50 * 86_400_000_000];
-    (generate::session(), 0..4u32, proptest::sample::select(longer.to_vec())).prop_map(
-        |(session, hours, longer)| {
+    (generate::session(), 0..4u32, proptest::sample::select(longer.to_vec()), any::<bool>()).prop_map(
+        |(session, hours, longer, alike)| {
+            let session = of_tuple(session, alike);
             let later = HOUR * hours;
             let earlier = |at: LogTime| at.plus(later).minus(Duration::from_micros(longer));
             Session {
@@ -38,7 +60,18 @@ fn session() -> impl Strategy<Value = Session> {
 fn question() -> impl Strategy<Value = SessionsQuestion> {
     let during = option::weighted(0.8, 0..4u32);
     let port = proptest::bool::weighted(0.9);
-    (generate::question(), during, port).prop_map(|(asked, hours, port)| {
+    (generate::question(), during, port, any::<bool>()).prop_map(|(mut asked, hours, port, alike)| {
+        if alike {
+            let Translation { protocol, outside, remote, .. } = tuple();
+            let gateway = Some(GatewayIx(0));
+            asked = SessionsQuestion {
+                gateway,
+                protocol,
+                outside: (outside.ip, outside.port()),
+                remote,
+                ..asked
+            };
+        }
         let at = |at: LogTime, hours| at.plus(HOUR * hours);
         let shifted = |h| Span::between(at(asked.during.from(), h), at(asked.during.to(), h));
         let outside = (asked.outside.0, asked.outside.1.filter(|_| port));
