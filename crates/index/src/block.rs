@@ -6,6 +6,7 @@
 mod finder;
 mod row;
 
+pub(crate) use row::Sought;
 pub use row::{Row, Written};
 
 use crate::{Arena, answers};
@@ -131,7 +132,7 @@ impl Block {
 }
 
 impl Row {
-    fn session(&self, realms: &[Realm]) -> Session {
+    pub(crate) fn session(&self, realms: &[Realm]) -> Session {
         Session {
             gateway: self.gateway(),
             translation: self.translation(),
@@ -144,7 +145,7 @@ impl Row {
         }
     }
 
-    fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         let (log, file, line) = self.place();
         Evidence { log, file, line, record: Default::default() }
     }

@@ -2,15 +2,18 @@
 //!
 //! [`Memory`] is the plain index: ordered maps and filters, right before it is fast. It answers the
 //! three questions of a trace and nothing else, so that a faster one can take its place. A [`Block`] holds
-//! the sessions of large logs beside it: dense rows, sorted once.
+//! the sessions of large logs beside it: dense rows, sorted once. A [`Resident`] holds the last hours of what keeps
+//! coming, for a [`Snapshot`] to answer from.
 //!
 //! Invariant: an answer depends on what was inserted, never on the order in which it was.
 
 mod block;
 mod memory;
+mod resident;
 
 pub use block::{Block, Row, Written};
 pub use memory::Memory;
+pub use resident::{Dropped, Limits, Resident, Snapshot};
 /// Room for sessions that are unfolded to answer a question; they live as long as it.
 pub use typed_arena::Arena;
 

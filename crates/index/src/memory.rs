@@ -212,7 +212,8 @@ pub(crate) fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
         && both(asked.remote, translation.remote, |asked, told| told.answers(asked))
 }
 
-fn carried(session: &Session, asked: &RequestsQuestion) -> bool {
+/// Whether a session is what a balancer carried for whom is asked about, then.
+pub(crate) fn carried(session: &Session, asked: &RequestsQuestion) -> bool {
     let Translation { protocol, remote, .. } = session.translation;
     let claimed = session.request.as_ref().is_none_or(|request| request.client_claimed);
     session.reach().touches(asked.during)

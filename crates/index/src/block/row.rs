@@ -17,21 +17,21 @@ use unmasq_model::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Row {
     /// Address, port and protocol.
-    outside: u64,
-    remote: u64,
-    inside: u64,
-    gateway: u32,
-    log: u16,
+    pub(crate) outside: u64,
+    pub(crate) remote: u64,
+    pub(crate) inside: u64,
+    pub(crate) gateway: u32,
+    pub(crate) log: u16,
     /// Which of the realms, from 1; 0 is the gateway's own.
-    realm: u16,
+    pub(crate) realm: u16,
     /// The earliest moment of the start, and how many microseconds later it may have been.
-    start: i64,
-    start_open: u32,
+    pub(crate) start: i64,
+    pub(crate) start_open: u32,
     /// The latest moment of the end, and how many microseconds earlier it may have been.
-    end_open: u32,
-    end: i64,
+    pub(crate) end_open: u32,
+    pub(crate) end: i64,
     /// The file of the log, and the line in it.
-    place: u64,
+    pub(crate) place: u64,
 }
 
 const LINE_BITS: u32 = 48;
@@ -116,7 +116,7 @@ impl Row {
         self.outside >> 8
     }
 
-    pub(super) fn outside_ip(&self) -> Ipv4Addr {
+    pub(crate) fn outside_ip(&self) -> Ipv4Addr {
         Ipv4Addr::from(u32::try_from(self.outside() >> 16).unwrap_or_default())
     }
 
@@ -154,7 +154,7 @@ impl Row {
         span(self.end - i64::from(self.end_open), self.end)
     }
 
-    pub(super) fn reach(&self) -> Span {
+    pub(crate) fn reach(&self) -> Span {
         span(self.start, self.end)
     }
 
@@ -164,7 +164,7 @@ impl Row {
     }
 
     /// Whether both tell the same, each at its place.
-    pub(super) fn is_copy_of(&self, other: &Self) -> bool {
+    pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
         *self == Self { place: self.place, ..*other }
     }
 
@@ -184,7 +184,7 @@ impl Row {
 
 /// What a row must have to answer a question, as far as that can be told without unfolding it.
 #[derive(Clone, Copy)]
-pub(super) struct Sought {
+pub(crate) struct Sought {
     /// The peer, and which bits of it must agree.
     remote: u64,
     remote_bits: u64,
@@ -192,7 +192,7 @@ pub(super) struct Sought {
 }
 
 impl Sought {
-    pub(super) fn by(asked: &SessionsQuestion) -> Self {
+    pub(crate) fn by(asked: &SessionsQuestion) -> Self {
         let whole = asked.remote.filter(|remote| remote.port.is_some()).and_then(key_of);
         // A row without the peer's port answers for every port, so only a row with one can be ruled out.
         Self {
@@ -202,7 +202,7 @@ impl Sought {
         }
     }
 
-    pub(super) fn may_be(&self, row: &Row) -> bool {
+    pub(crate) fn may_be(&self, row: &Row) -> bool {
         let peer = (row.remote ^ self.remote) & self.remote_bits == 0 || row.remote & 1 == 0;
         peer && self.protocol.is_none_or(|protocol| protocol == row.outside.to_le_bytes()[0])
     }

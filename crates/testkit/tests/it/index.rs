@@ -4,7 +4,7 @@ use unmasq_model::{Evidence, LogIx, LogTime, Ports, Realm, Role, Session, Sessio
 use unmasq_testkit::generate;
 
 /// What the question promises, as a scan over everything.
-fn scan<'s>(sessions: &'s [Session], asked: &SessionsQuestion) -> Vec<&'s Session> {
+pub(crate) fn scan<'s>(sessions: &'s [Session], asked: &SessionsQuestion) -> Vec<&'s Session> {
     let asked_for: Vec<&Session> =
         sessions.iter().filter(|s| answers(s, asked) && s.reach().touches(asked.during)).collect();
     let mut found = asked_for.clone();
@@ -37,10 +37,10 @@ fn answers(session: &Session, asked: &SessionsQuestion) -> bool {
         && asked.remote.is_none_or(|remote| t.remote.is_none_or(|told| told.answers(remote)))
 }
 
-const REALMS: [&str; 3] = ["vpc-a", "vpc-b", "default"];
+pub(crate) const REALMS: [&str; 3] = ["vpc-a", "vpc-b", "default"];
 
 /// A session as a row can hold it, if it can be made one.
-fn whole(session: &Session) -> Option<Session> {
+pub(crate) fn whole(session: &Session) -> Option<Session> {
     let mut whole = Session { proven: None, request: None, ..session.clone() };
     let ip = whole.translation.outside.ip.filter(std::net::IpAddr::is_ipv4)?;
     let finite = whole.start.from().is_finite() && whole.end.to().is_finite() && whole.start.to().is_finite();
@@ -51,6 +51,19 @@ fn whole(session: &Session) -> Option<Session> {
     whole.translation.inside_remote = whole.translation.remote;
     whole.inside_realm = Some(REALMS[usize::from(ip.is_loopback())].into());
     (finite && known && v4(whole.translation.inside) && v4(whole.translation.remote)).then_some(whole)
+}
+
+/// Copies are one session with all evidence.
+pub(crate) fn without_copies(mut sessions: Vec<Session>) -> Vec<Session> {
+    sessions.sort_unstable();
+    sessions.dedup();
+    let bare = |session: &Session| Session { evidence: Vec::new(), ..session.clone() };
+    sessions.dedup_by(|next, first| {
+        let same = bare(next) == bare(first);
+        first.evidence.extend(next.evidence.iter().filter(|_| same).cloned());
+        same
+    });
+    sessions
 }
 
 proptest! {
@@ -83,13 +96,7 @@ proptest! {
         for (line, session) in sessions.iter_mut().enumerate() {
             session.evidence = vec![Evidence { log: LogIx(0), file: 3, line: line as u64, record: "".into() }];
         }
-        // Copies are one session with all evidence.
-        sessions.sort_unstable();
-        sessions.dedup_by(|next, first| {
-            let same = Session { evidence: Vec::new(), ..next.clone() } == Session { evidence: Vec::new(), ..first.clone() };
-            first.evidence.extend(next.evidence.iter().filter(|_| same).cloned());
-            same
-        });
+        let sessions = without_copies(sessions);
         let mut memory = Memory::default();
         memory.set_block(Block::of(rows, realms));
         let room = Arena::new();

@@ -2,4 +2,5 @@
 
 mod index;
 mod lab;
+mod resident;
 mod worlds;

@@ -1,0 +1,263 @@
+//! The sessions that ended within one hour.
+
+use super::{
+    dense::{HOUR_US, Measure, Names, Packer},
+    radix,
+    run::{Item, Run},
+    wide::Wide,
+};
+use crate::Row;
+use std::sync::Arc;
+use unmasq_model::{LogTime, Realm, Session, Span};
+
+/// Which sessions are kept together, in the order in which they are given up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Key {
+    /// In which hour since the Unix epoch they ended, or were last seen.
+    pub(super) hour: i64,
+    pub(super) lasting: Lasting,
+}
+
+/// How long sessions lasted. The longer ones are kept apart, so that few hours reach far.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Lasting {
+    /// An hour at most.
+    Short,
+    /// Longer, or nobody saw them begin.
+    Long,
+    /// Nobody saw them end.
+    Open,
+}
+
+impl Key {
+    /// Where a session is kept that has this reach and was surely there until `seen`.
+    pub(super) fn of(reach: Span, seen: LogTime) -> Self {
+        let (from, to) = (reach.from().as_unix_us(), reach.to().as_unix_us());
+        match reach.to().finite() {
+            Some(_) => Self::of_edges(from, to),
+            None => Self { hour: seen.as_unix_us().div_euclid(HOUR_US), lasting: Lasting::Open },
+        }
+    }
+
+    /// The same of a reach whose end somebody saw.
+    #[inline]
+    pub(super) fn of_edges(from: i64, to: i64) -> Self {
+        let long = to.saturating_sub(from) > HOUR_US;
+        Self { hour: to.div_euclid(HOUR_US), lasting: if long { Lasting::Long } else { Lasting::Short } }
+    }
+
+    /// The first moment after the hour.
+    pub(super) fn after(self) -> LogTime {
+        let after = self.hour.saturating_add(1).saturating_mul(HOUR_US);
+        LogTime::from_edge(after).unwrap_or(if after < 0 { LogTime::BEGINNING } else { LogTime::FOREVER })
+    }
+
+    fn measure(self) -> Measure {
+        let unit = if self.lasting == Lasting::Short { 1 } else { 1_000 };
+        Measure { base: self.hour.saturating_mul(HOUR_US), unit }
+    }
+}
+
+/// Rows are kept in so many parts by the last bits of their outside port, each merged by itself: merging takes
+/// room for one of them.
+const PARTS: usize = 16;
+
+/// The part in which rows of a port are.
+fn part_of(port: u16) -> usize {
+    usize::from(port) % PARTS
+}
+
+/// The sessions of a [`Key`]. Everything in it is shared with the snapshots that have it too.
+#[derive(Clone, Debug)]
+pub(super) struct Hour {
+    pub(super) names: Arc<Names>,
+    pub(super) measure: Measure,
+    parts: Vec<Vec<Arc<Run>>>,
+    /// Rows that are too much for a dense one, in order.
+    loose: Vec<Arc<Vec<Row>>>,
+    wide: Vec<Arc<Wide>>,
+    /// From the earliest start to the latest end.
+    reach: Option<Span>,
+}
+
+impl Hour {
+    pub(super) fn new(key: Key) -> Self {
+        Self {
+            names: Arc::default(),
+            measure: key.measure(),
+            parts: vec![Vec::new(); PARTS],
+            loose: Vec::new(),
+            wide: Vec::new(),
+            reach: None,
+        }
+    }
+
+    /// Whether any of its sessions may touch a span.
+    pub(super) fn touches(&self, during: Span) -> bool {
+        self.reach.is_some_and(|reach| reach.touches(during))
+    }
+
+    /// The runs in which rows of this port may be; all of them if it is not known.
+    pub(super) fn runs(&self, port: Option<u16>) -> impl Iterator<Item = &Run> {
+        let parts = match port {
+            Some(port) => part_of(port)..part_of(port) + 1,
+            None => 0..PARTS,
+        };
+        self.parts[parts].iter().flatten().map(Arc::as_ref)
+    }
+
+    /// The rows that are too much for a dense one.
+    pub(super) fn loose(&self) -> impl Iterator<Item = &[Row]> {
+        self.loose.iter().map(|rows| rows.as_slice())
+    }
+
+    /// The sessions that are no rows.
+    pub(super) fn wide(&self) -> impl Iterator<Item = &Wide> {
+        self.wide.iter().map(Arc::as_ref)
+    }
+
+    /// How many sessions it has; one that came twice may still be counted twice.
+    pub(super) fn len(&self) -> usize {
+        self.runs(None).map(Run::len).sum::<usize>()
+            + self.loose().map(<[Row]>::len).sum::<usize>()
+            + self.wide().map(|wide| wide.sessions().len()).sum::<usize>()
+    }
+
+    /// How many bytes it takes.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.names.memory()
+            + self.runs(None).map(Run::memory).sum::<usize>()
+            + self.loose().map(size_of_val).sum::<usize>()
+            + self.wide().map(Wide::memory).sum::<usize>()
+    }
+
+    /// Adds rows, all of this hour, which count these realms.
+    pub(super) fn insert_rows(&mut self, rows: &[&Row], realms: &[Realm], room: &mut Room) {
+        let numbers: Vec<u32> = if rows.iter().all(|row| row.realm == 0) {
+            Vec::new()
+        } else {
+            let names = Arc::make_mut(&mut self.names);
+            realms.iter().map(|realm| names.realm(realm)).collect()
+        };
+        let mut loose = Vec::new();
+        let mut packer = Packer::new(&mut self.names, self.measure);
+        let (mut from, mut to) = (i64::MAX, i64::MIN);
+        for row in rows {
+            (from, to) = (from.min(row.start), to.max(row.end));
+            let own = if row.realm == 0 { None } else { numbers.get(usize::from(row.realm) - 1) };
+            // A row that counts a realm which is not there has none, in a block too.
+            let realm = own.and_then(|own| u16::try_from(own + 1).ok()).unwrap_or_default();
+            let row = Row { realm, ..**row };
+            match packer.dense(&row) {
+                Some(dense) => {
+                    room.parts[part_of(dense.port())].push(Item::of(row.outside_ip().into(), dense));
+                }
+                None => loose.push(row),
+            }
+        }
+        if let (Some(from), Some(to)) = (LogTime::from_unix_us(from), LogTime::from_unix_us(to)) {
+            self.reaches(Span::between(from, to));
+        }
+        for (part, items) in self.parts.iter_mut().zip(&mut room.parts) {
+            if !items.is_empty() {
+                radix::sort(items, &mut room.spare);
+                add(part, Run::of(items), Run::len, |a, b| Run::merged(&a, &b));
+                items.clear();
+            }
+        }
+        if !loose.is_empty() {
+            loose.sort_unstable();
+            loose.dedup();
+            loose.shrink_to_fit();
+            add(&mut self.loose, loose, Vec::len, |a, b| {
+                let mut rows = [a.as_slice(), b.as_slice()].concat();
+                rows.sort_unstable();
+                rows.dedup();
+                rows.shrink_to_fit();
+                rows
+            });
+        }
+    }
+
+    /// Adds sessions, all of this hour.
+    pub(super) fn insert_sessions(&mut self, sessions: Vec<Session>) {
+        sessions.iter().for_each(|session| self.reaches(session.reach()));
+        let owned = |wide: Arc<Wide>| match Arc::try_unwrap(wide) {
+            Ok(wide) => wide.into_sessions(),
+            Err(shared) => shared.sessions().to_vec(),
+        };
+        add(
+            &mut self.wide,
+            Wide::of(sessions),
+            |wide| wide.sessions().len(),
+            |a, b| {
+                let mut sessions = owned(a);
+                sessions.append(&mut owned(b));
+                Wide::of(sessions)
+            },
+        );
+    }
+
+    /// Merges the runs of each part into one.
+    pub(super) fn settle(&mut self) {
+        for part in &mut self.parts {
+            while part.len() > 1 {
+                merge_last(part, &mut |a, b| Run::merged(&a, &b));
+            }
+        }
+    }
+
+    /// Whether each part is one run.
+    pub(super) fn is_settled(&self) -> bool {
+        self.parts.iter().all(|part| part.len() <= 1)
+    }
+
+    fn reaches(&mut self, span: Span) {
+        self.reach = Some(self.reach.map_or(span, |reach| reach.hull(span)));
+    }
+}
+
+/// Room for sorting that is used again.
+#[derive(Debug)]
+pub(super) struct Room {
+    parts: Vec<Vec<Item>>,
+    spare: Vec<Item>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { parts: vec![Vec::new(); PARTS], spare: Vec::new() }
+    }
+}
+
+impl Room {
+    /// How many bytes it takes.
+    pub(super) fn memory(&self) -> usize {
+        let items: usize = self.parts.iter().map(Vec::capacity).sum();
+        (items + self.spare.capacity()) * size_of::<Item>()
+    }
+}
+
+/// Adds a table to others of falling size. Those that are less than twice as large as what comes after them are merged with
+/// it, so that there are few, and each row is moved about as often as the tables can double.
+fn add<T>(
+    tables: &mut Vec<Arc<T>>,
+    new: T,
+    len: impl Fn(&T) -> usize,
+    mut merged: impl FnMut(Arc<T>, Arc<T>) -> T,
+) {
+    tables.push(Arc::new(new));
+    while let [.., before, last] = tables.as_slice()
+        && len(before) / 2 < len(last)
+    {
+        merge_last(tables, &mut merged);
+    }
+}
+
+/// Merges the last two tables.
+fn merge_last<T>(tables: &mut Vec<Arc<T>>, merged: &mut impl FnMut(Arc<T>, Arc<T>) -> T) {
+    if let (Some(last), Some(before)) = (tables.pop(), tables.pop()) {
+        tables.push(Arc::new(merged(before, last)));
+    }
+}
