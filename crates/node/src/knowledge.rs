@@ -102,7 +102,8 @@ impl Knowledge {
     /// When the store cannot be read, or the inventory cannot be used.
     pub fn recall(path: &Path, sources: &Sources, progress: &dyn Progress) -> Result<Self, NodeError> {
         let kept = inventory_of(path).map_err(NodeError::Store)?;
-        let inventory = sources.inventory.clone().or(kept);
+        let inventory =
+            sources.inventory.clone().or_else(|| kept.as_ref().map(|kept| kept.path().to_owned()));
         let prepared = Prepared::of(&Sources { inventory, sessions: Vec::new(), ..sources.clone() }, false)?;
         let Prepared { mut site, processes, mut unread, warnings, .. } = prepared;
         let (mut reports, mut memory) = (Vec::new(), Memory::default());

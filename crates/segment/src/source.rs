@@ -1,7 +1,7 @@
 //! Where the bytes come from.
 
 use bytes::Bytes;
-use std::{fs::File, io, ops::Range};
+use std::{io, ops::Range};
 
 /// Something with a length of which any part can be read, by several at once.
 pub trait Source {
@@ -37,37 +37,6 @@ impl Source for Bytes {
             (Some(start), Some(end)) if start <= end => Ok(self.slice(start..end)),
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
-    }
-}
-
-#[cfg(unix)]
-impl Source for File {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-
-    fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
-        let length = range.end.checked_sub(range.start).and_then(|length| usize::try_from(length).ok());
-        let mut buffer = vec![0; length.ok_or(io::ErrorKind::UnexpectedEof)?];
-        std::os::unix::fs::FileExt::read_exact_at(self, &mut buffer, range.start)?;
-        Ok(buffer.into())
-    }
-}
-
-#[cfg(not(unix))]
-impl Source for std::sync::Mutex<File> {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.lock().map_err(|_| io::Error::other("a reader failed"))?.metadata()?.len())
-    }
-
-    fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
-        use std::io::{Read, Seek, SeekFrom};
-        let length = range.end.checked_sub(range.start).and_then(|length| usize::try_from(length).ok());
-        let mut buffer = vec![0; length.ok_or(io::ErrorKind::UnexpectedEof)?];
-        let mut file = self.lock().map_err(|_| io::Error::other("a reader failed"))?;
-        file.seek(SeekFrom::Start(range.start))?;
-        file.read_exact(&mut buffer)?;
-        Ok(buffer.into())
     }
 }
 

@@ -8,16 +8,30 @@ use std::{
 /// Why a store could not do what was asked. What was acknowledged before is there all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no store in the folder.
+    /// There is no store.
     #[error("there is no store in `{}`", .path.display())]
     NoStore {
-        /// The folder.
+        /// The place.
+        path: PathBuf,
+    },
+    /// No store can be there.
+    #[error("`{}` cannot be used: {what}", .path.display())]
+    BadPlace {
+        /// The place.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// Two who write there would not notice each other.
+    #[error("`{}` is on a server that does not refuse to overwrite (`If-None-Match: *` of PUT)", .path.display())]
+    Unfenced {
+        /// The place.
         path: PathBuf,
     },
     /// Another process writes to it.
     #[error("another process is writing to `{}`", .path.display())]
     Busy {
-        /// The folder.
+        /// The place.
         path: PathBuf,
     },
     /// Somebody else wrote in between; nothing of what was being written is in the store.
@@ -81,9 +95,21 @@ impl StoreError {
             Self::NoStore { .. } => {
                 "make one with `unmasq import --store DIR LOGS`, or check the path".into()
             }
+            Self::BadPlace { .. } => {
+                "give a folder, or s3://BUCKET/PREFIX with AWS_REGION, AWS_ENDPOINT_URL and the keys in the environment"
+                    .into()
+            }
+            Self::Unfenced { .. } => "use a later version of the server, or a folder".into(),
             Self::Busy { .. } => "wait until it is done; reading needs no waiting".into(),
             Self::Fenced { .. } => "let only one process write to a store, then run this again".into(),
             Self::Later { .. } => "use that version".into(),
+            Self::Read { path, source } | Self::Write { path, source }
+                if is_object(path) && source.kind() != io::ErrorKind::NotFound =>
+            {
+                "check AWS_ENDPOINT_URL (and AWS_ALLOW_HTTP=true if it is http), AWS_REGION and the keys, and run this \
+                 again: what was stored before is there"
+                    .into()
+            }
             Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "read it as a user who may, or change its permissions".into()
             }
@@ -101,4 +127,9 @@ impl StoreError {
             }
         }
     }
+}
+
+/// Whether it is no file, but an object of a bucket.
+fn is_object(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.starts_with("s3://"))
 }

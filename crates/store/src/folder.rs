@@ -1,14 +1,17 @@
 //! A folder in which a file is there whole or not at all.
 
 use crate::StoreError;
+use bytes::Bytes;
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, BufWriter, Write},
+    ops::Range,
     path::{Path, PathBuf},
 };
 use tempfile::NamedTempFile;
+use unmasq_segment::Source;
 
-/// Where the files of a store lie.
+/// A folder.
 ///
 /// Invariant: a file that has its name is whole and on disk. It is written under another name, synced,
 /// given its name, and the folder that holds the name is synced.
@@ -20,21 +23,38 @@ pub(crate) struct Folder {
 /// What files are called that have no name yet; whoever may write removes what a crash left of them.
 const UNFINISHED: &str = ".unfinished-";
 
+/// What the file is called that a writer holds the lock of.
+const LOCK: &str = "writer.lock";
+
 impl Folder {
     pub(crate) fn at(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
 
-    /// The same, with its folders made.
-    pub(crate) fn made(path: &Path, inner: &[&str]) -> Result<Self, StoreError> {
-        let folder = Self::at(path);
+    /// Makes its folders.
+    pub(crate) fn make(&self, inner: &[&str]) -> Result<(), StoreError> {
         for inner in inner {
-            let path = folder.path.join(inner);
+            let path = self.path.join(inner);
             fs::create_dir_all(&path).map_err(StoreError::write(&path))?;
         }
         // The folders themselves must be there after a crash.
-        sync(&folder.path).map_err(StoreError::write(&folder.path))?;
-        Ok(folder)
+        sync(&self.path).map_err(StoreError::write(&self.path))
+    }
+
+    /// Keeps other processes from writing to it as long as the file is held; the system releases it if we die.
+    pub(crate) fn lock(&self) -> Result<File, StoreError> {
+        let path = self.path_of(LOCK);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(StoreError::write(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Busy { path: self.path.clone() }),
+            Err(TryLockError::Error(error)) => Err(StoreError::write(&path)(error)),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -50,9 +70,9 @@ impl Folder {
         fs::read(&path).map_err(StoreError::read(&path))
     }
 
-    pub(crate) fn open(&self, name: &str) -> Result<File, StoreError> {
+    pub(crate) fn open(&self, name: &str) -> Result<LocalFile, StoreError> {
         let path = self.path_of(name);
-        File::open(&path).map_err(StoreError::read(&path))
+        File::open(&path).map(LocalFile::of).map_err(StoreError::read(&path))
     }
 
     /// The names of the files in one of its folders (`""` is itself), in order; none if it is not there.
@@ -60,7 +80,9 @@ impl Folder {
         let path = self.path_of(inner);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
             Err(error) => return Err(StoreError::read(&path)(error)),
         };
         let mut names = Vec::new();
@@ -119,6 +141,66 @@ impl Folder {
     }
 }
 
+/// A file that several read at once.
+#[derive(Debug)]
+pub(crate) struct LocalFile {
+    #[cfg(unix)]
+    file: File,
+    /// Elsewhere a file has one position, which is for one at a time.
+    #[cfg(not(unix))]
+    file: std::sync::Mutex<File>,
+}
+
+#[cfg(unix)]
+impl LocalFile {
+    fn of(file: File) -> Self {
+        Self { file }
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset)
+    }
+}
+
+#[cfg(not(unix))]
+impl LocalFile {
+    fn of(file: File) -> Self {
+        Self { file: std::sync::Mutex::new(file) }
+    }
+
+    fn file(&self) -> std::sync::MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.file().metadata()?.len())
+    }
+
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = self.file();
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(buffer)
+    }
+}
+
+impl Source for LocalFile {
+    fn len(&self) -> io::Result<u64> {
+        self.bytes()
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let length = range.end.checked_sub(range.start).and_then(|length| usize::try_from(length).ok());
+        let mut buffer = vec![0; length.ok_or(io::ErrorKind::UnexpectedEof)?];
+        self.fill(&mut buffer, range.start)?;
+        Ok(buffer.into())
+    }
+}
+
 /// A file that is being written.
 pub(crate) struct NewFile {
     file: BufWriter<NamedTempFile>,
@@ -163,4 +245,27 @@ impl Write for NewFile {
 /// Makes the names in a folder outlive a crash.
 fn sync(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Folder;
+    use unmasq_segment::Source;
+
+    #[test]
+    fn any_part_of_a_file_is_read_and_no_more_than_it_has() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::at(place.path());
+        folder.put("file", b"0123456789").unwrap();
+        let file = folder.open("file").unwrap();
+        assert_eq!(file.len().unwrap(), 10);
+        for (range, part) in [(0..10, "0123456789"), (3..7, "3456"), (9..10, "9"), (4..4, "")] {
+            assert_eq!(file.read(range).unwrap(), part);
+        }
+        for range in [0..11, 10..12, 20..21] {
+            assert!(file.read(range.clone()).is_err(), "{range:?}");
+        }
+        assert!(matches!(folder.put("file", b"other"), Err(crate::StoreError::Fenced { .. })));
+        assert_eq!(folder.names("file").unwrap(), Vec::<String>::new());
+    }
 }

@@ -1,6 +1,6 @@
 //! Sessions that outlive a run.
 //!
-//! A store is a folder. Its [`Manifest`] says what it consists of: files that are written once, never changed,
+//! A store is a folder, or objects under a prefix of a bucket. Its [`Manifest`] says what it consists of: files that are written once, never changed,
 //! and dropped whole. Records come in lots; a lot is a *group*, a Parquet file of plain sessions, and a file of
 //! all other records, and becomes known together with how far the logs were read, by one replacement of the
 //! manifest. Later the groups are merged into one file for each hour. A session is filed under every
@@ -13,6 +13,7 @@
 //!   [drops](Writer::expire) what is old.
 //! * [`Store`]: any number of readers find sessions, and check what is there.
 
+mod bucket;
 mod cores;
 mod error;
 mod expire;
@@ -23,6 +24,7 @@ mod lot;
 mod manifest;
 mod merge;
 mod others;
+mod place;
 mod stats;
 mod store;
 mod verify;
@@ -39,7 +41,7 @@ pub use manifest::{
 pub use merge::Merged;
 pub use others::{Key, Other};
 pub use stats::{HourStats, LogStats, Stats};
-pub use store::{Store, inventory_of};
+pub use store::{KeptInventory, Store, inventory_of};
 pub use unmasq_segment::{Names, Plain};
 pub use verify::{Finding, Verified};
 pub use writer::{Lots, Writer, WrittenLot};

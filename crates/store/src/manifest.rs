@@ -4,7 +4,7 @@
 //! have the name, so that of two writers one is refused (on an object store: a conditional put). Each is
 //! written twice; a damaged one is read from its copy.
 
-use crate::{StoreError, folder::Folder};
+use crate::{StoreError, place::Place};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use unmasq_io::source::Content;
@@ -16,6 +16,9 @@ use unmasq_segment::Written;
 pub struct Manifest {
     /// How many manifests there were before it.
     pub number: u64,
+    /// Drawn by whoever wrote it, so that two never write the same.
+    #[serde(default)]
+    pub writer: u64,
     /// Its segments, in order of name.
     pub segments: Vec<SegmentEntry>,
     /// Its files of other records, in order of name.
@@ -193,15 +196,15 @@ impl Manifest {
     ///
     /// # Errors
     /// When there are manifests and none of them can be read.
-    pub(crate) fn newest(folder: &Folder) -> Result<Option<(Self, Vec<StoreError>)>, StoreError> {
-        let mut numbers: Vec<u64> = folder.names("")?.iter().filter_map(|name| number(name)).collect();
+    pub(crate) fn newest(place: &Place) -> Result<Option<(Self, Vec<StoreError>)>, StoreError> {
+        let mut numbers: Vec<u64> = place.names("")?.iter().filter_map(|name| number(name)).collect();
         numbers.sort_unstable();
         numbers.dedup();
         let mut wrong = Vec::new();
         for number in numbers.iter().rev() {
             let mut damaged = Vec::new();
             for name in [name(*number), copy_name(*number)] {
-                match read(folder, &name) {
+                match read(place, &name) {
                     // Where its copy is whole nothing is lost.
                     Ok(manifest) => return Ok(Some((manifest, wrong))),
                     Err(error @ StoreError::Later { .. }) => return Err(error),
@@ -220,30 +223,36 @@ impl Manifest {
     ///
     /// # Errors
     /// [`StoreError::Fenced`] if somebody else has done so already.
-    pub(crate) fn publish(&self, folder: &Folder) -> Result<(), StoreError> {
+    pub(crate) fn publish(&self, place: &Place) -> Result<(), StoreError> {
         let bytes = written(self);
-        folder.put(&name(self.number), &bytes)?;
-        folder.put(&copy_name(self.number), &bytes)?;
-        if let Some(old) = self.number.checked_sub(KEPT + 1) {
-            folder.remove(&name(old))?;
-            folder.remove(&copy_name(old))?;
+        place.put(&name(self.number), &bytes)?;
+        place.put(&copy_name(self.number), &bytes)?;
+        let names = place.names("")?;
+        let numbered = || names.iter().filter_map(|name| Some((name, number(name)?)));
+        // Where nothing but its name keeps a second writer off, one that comes very late finds the name free
+        // again. But a name is only free again when there are so many newer ones.
+        if numbered().any(|(_, number)| number > self.number + KEPT) {
+            place.remove(&name(self.number))?;
+            place.remove(&copy_name(self.number))?;
+            return Err(StoreError::Fenced { path: place.path_of(&name(self.number)) });
         }
-        Ok(())
+        let old = numbered().filter(|(_, number)| number + KEPT < self.number);
+        old.map(|(name, _)| name).try_for_each(|name| place.remove(name))
     }
 
     /// Whether there is none, not even a damaged one, with a higher number.
-    pub(crate) fn is_newest(&self, folder: &Folder) -> Result<bool, StoreError> {
-        Ok(folder.names("")?.iter().filter_map(|name| number(name)).all(|number| number <= self.number))
+    pub(crate) fn is_newest(&self, place: &Place) -> Result<bool, StoreError> {
+        Ok(place.names("")?.iter().filter_map(|name| number(name)).all(|number| number <= self.number))
     }
 
     /// Every manifest's file that cannot be read, or is not there.
-    pub(crate) fn damaged(&self, folder: &Folder) -> Result<Vec<StoreError>, StoreError> {
+    pub(crate) fn damaged(&self, place: &Place) -> Result<Vec<StoreError>, StoreError> {
         let mut names: Vec<String> =
-            folder.names("")?.into_iter().filter(|name| number(name).is_some()).collect();
+            place.names("")?.into_iter().filter(|name| number(name).is_some()).collect();
         names.extend([name(self.number), copy_name(self.number)]);
         names.sort_unstable();
         names.dedup();
-        Ok(names.iter().filter_map(|name| read(folder, name).err()).collect())
+        Ok(names.iter().filter_map(|name| read(place, name).err()).collect())
     }
 
     /// The names of all files that it consists of.
@@ -264,13 +273,13 @@ fn written(manifest: &Manifest) -> Vec<u8> {
     bytes
 }
 
-fn read(folder: &Folder, name: &str) -> Result<Manifest, StoreError> {
-    let bytes = folder.read(name)?;
-    let damaged = |what: &str| StoreError::Damaged { path: folder.path_of(name), what: what.to_owned() };
+fn read(place: &Place, name: &str) -> Result<Manifest, StoreError> {
+    let bytes = place.read(name)?;
+    let damaged = |what: &str| StoreError::Damaged { path: place.path_of(name), what: what.to_owned() };
     let line = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| damaged("it is cut off"))?;
     let head: Head = serde_json::from_slice(&bytes[..line]).map_err(|_| damaged("it is no manifest"))?;
     if head.unmasq_manifest > VERSION {
-        return Err(StoreError::Later { path: folder.path_of(name) });
+        return Err(StoreError::Later { path: place.path_of(name) });
     }
     let body = bytes[line + 1..].strip_suffix(b"\n").ok_or_else(|| damaged("it is cut off"))?;
     if body.len() != head.bytes || crc32fast::hash(body) != head.crc32 {

@@ -10,7 +10,7 @@ mod key;
 
 pub use key::Key;
 
-use crate::{StoreError, folder::Folder};
+use crate::{StoreError, place::Place};
 use frames::{Frames, Packer};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -112,8 +112,8 @@ fn begins(prefix: &str) -> String {
 }
 
 impl Others {
-    pub(crate) fn open(folder: &Folder, name: &str) -> Result<Self, StoreError> {
-        Ok(Self { frames: Frames::open(folder, name)?, has_ends: OnceLock::new() })
+    pub(crate) fn open(place: &Place, name: &str) -> Result<Self, StoreError> {
+        Ok(Self { frames: Frames::open(place, name)?, has_ends: OnceLock::new() })
     }
 
     /// Adds those filed under a key that begins so.

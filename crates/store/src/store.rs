@@ -1,45 +1,46 @@
 //! A store, as its readers see it.
 
-use crate::{Manifest, StoreError, folder::Folder, others::Others};
+use crate::{
+    Manifest, StoreError,
+    others::Others,
+    place::{Place, StoredFile},
+};
 use std::{
     collections::BTreeMap,
-    fmt,
-    fs::File,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
+use tempfile::TempDir;
 use unmasq_segment::Segment;
 
 /// A store, as it was when it was opened. Whoever writes to it meanwhile changes nothing here.
 pub struct Store {
-    folder: Folder,
+    place: Place,
     manifest: Manifest,
     wrong: Vec<StoreError>,
     /// Files that were opened.
-    segments: Mutex<BTreeMap<String, Arc<Segment<File>>>>,
+    segments: Mutex<BTreeMap<String, Arc<Segment<StoredFile>>>>,
     records: Mutex<BTreeMap<String, Arc<Others>>>,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Store").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
 impl Store {
-    /// Opens the store in a folder.
+    /// Opens the store in a folder, or at `s3://BUCKET/PREFIX`.
     ///
     /// # Errors
     /// [`StoreError::NoStore`] if there is none; and when no manifest of it can be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let folder = Folder::at(path);
-        let none = || StoreError::NoStore { path: path.to_owned() };
-        if !path.is_dir() {
-            return Err(none());
-        }
-        let (manifest, wrong) = Manifest::newest(&folder)?.ok_or_else(none)?;
+        let place = Place::at(path)?;
+        let none = || StoreError::NoStore { path: place.path().to_owned() };
+        let (manifest, wrong) = Manifest::newest(&place)?.ok_or_else(none)?;
         let (segments, records) = (Mutex::default(), Mutex::default());
-        Ok(Self { folder, manifest, wrong, segments, records })
+        Ok(Self { place, manifest, wrong, segments, records })
     }
 
     /// What it consists of.
@@ -54,24 +55,24 @@ impl Store {
         &self.wrong
     }
 
-    pub(crate) fn folder(&self) -> &Folder {
-        &self.folder
+    pub(crate) fn folder(&self) -> &Place {
+        &self.place
     }
 
-    pub(crate) fn segment(&self, name: &str) -> Result<Arc<Segment<File>>, StoreError> {
-        let open = || open_segment(&self.folder, name);
+    pub(crate) fn segment(&self, name: &str) -> Result<Arc<Segment<StoredFile>>, StoreError> {
+        let open = || open_segment(&self.place, name);
         opened(&self.segments, name, open)
     }
 
     pub(crate) fn records(&self, name: &str) -> Result<Arc<Others>, StoreError> {
-        opened(&self.records, name, || Others::open(&self.folder, name))
+        opened(&self.records, name, || Others::open(&self.place, name))
     }
 }
 
 /// Opens a file of plain sessions.
-pub(crate) fn open_segment(folder: &Folder, name: &str) -> Result<Segment<File>, StoreError> {
-    let path = folder.path_of(name);
-    Segment::open(folder.open(name)?).map_err(|error| StoreError::segment(&path, error))
+pub(crate) fn open_segment(place: &Place, name: &str) -> Result<Segment<StoredFile>, StoreError> {
+    let path = place.path_of(name);
+    Segment::open(place.open(name)?).map_err(|error| StoreError::segment(&path, error))
 }
 
 fn opened<T>(
@@ -88,18 +89,39 @@ fn opened<T>(
     Ok(opened)
 }
 
-/// Where the inventory of a store lies, if it has one.
+/// The inventory of a store, as a file on this machine.
+#[derive(Debug)]
+pub struct KeptInventory {
+    path: PathBuf,
+    /// Where the store is not on this machine: a copy, removed when nobody needs it any more.
+    _copy: Option<TempDir>,
+}
+
+impl KeptInventory {
+    /// Where it lies as long as this is held.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The inventory of a store, if it has one.
 ///
 /// # Errors
-/// As [`Store::open`]; and when the inventory is not what was written.
-pub fn inventory_of(path: &Path) -> Result<Option<PathBuf>, StoreError> {
-    let store = Store::open(path)?;
-    let Some(inventory) = &store.manifest.inventory else { return Ok(None) };
-    let bytes = store.folder.read(&inventory.name)?;
-    let path = store.folder.path_of(&inventory.name);
-    if crc32fast::hash(&bytes) == inventory.checksum {
-        Ok(Some(path))
-    } else {
-        Err(StoreError::Damaged { path, what: "its checksum does not fit".to_owned() })
+/// As [`Store::open`]; and when the inventory is not what was written, or no copy of it can be made.
+pub fn inventory_of(path: &Path) -> Result<Option<KeptInventory>, StoreError> {
+    let Store { place, manifest, .. } = Store::open(path)?;
+    let Some(inventory) = &manifest.inventory else { return Ok(None) };
+    let bytes = place.read(&inventory.name)?;
+    let path = place.path_of(&inventory.name);
+    if crc32fast::hash(&bytes) != inventory.checksum {
+        return Err(StoreError::Damaged { path, what: "its checksum does not fit".to_owned() });
     }
+    if let Place::Folder(_) = place {
+        return Ok(Some(KeptInventory { path, _copy: None }));
+    }
+    let copy = tempfile::tempdir().map_err(StoreError::write(&std::env::temp_dir()))?;
+    let path = copy.path().join(path.file_name().unwrap_or_default());
+    fs::write(&path, &bytes).map_err(StoreError::write(&path))?;
+    Ok(Some(KeptInventory { path, _copy: Some(copy) }))
 }

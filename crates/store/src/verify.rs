@@ -1,8 +1,9 @@
 //! Whether everything is there as it was written.
 
-use crate::{GROUPS, HOURS, INVENTORY, Manifest, RECORDS, Store, StoreError};
+use crate::{GROUPS, HOURS, INVENTORY, Manifest, RECORDS, Store, StoreError, place::StoredFile};
 use serde::Serialize;
-use std::{fs::File, io::Read, path::PathBuf};
+use std::path::PathBuf;
+use unmasq_segment::Source;
 
 /// What a store was found to be.
 #[derive(Debug, Serialize)]
@@ -91,7 +92,7 @@ impl Verified {
         self.files += 1;
         let mut fault =
             |what: String| self.findings.push(Finding { path: path.clone(), what, is_loss: true });
-        match store.folder().open(name).and_then(|file| sum(file).map_err(StoreError::read(&path))) {
+        match store.folder().open(name).and_then(|file| sum(&file).map_err(StoreError::read(&path))) {
             Ok(found) if found == (bytes, checksum) => self.bytes += bytes,
             Ok((found, _)) if found != bytes => fault(format!("it has {found} bytes in place of {bytes}")),
             Ok(_) => fault("its checksum does not fit".to_owned()),
@@ -112,7 +113,7 @@ impl Verified {
         for inner in [GROUPS, HOURS, RECORDS, INVENTORY] {
             for name in store.folder().names(inner)? {
                 if !known.contains(&name.as_str()) {
-                    let what = "it is no part of the store; the next import removes it".to_owned();
+                    let what = "it is no part of the store; a later import removes it".to_owned();
                     let path = store.folder().path_of(&name);
                     self.findings.push(Finding { path, what, is_loss: false });
                 }
@@ -122,17 +123,16 @@ impl Verified {
     }
 }
 
+/// So much of a file is read at a time.
+const PART_BYTES: u64 = 8 << 20;
+
 /// How many bytes a file has, and their CRC-32.
-fn sum(mut file: File) -> std::io::Result<(u64, u32)> {
-    let (mut crc, mut bytes) = (crc32fast::Hasher::new(), 0);
-    let mut part = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut part)? {
-            0 => return Ok((bytes, crc.finalize())),
-            read => {
-                crc.update(&part[..read]);
-                bytes += read as u64;
-            }
-        }
+fn sum(file: &StoredFile) -> std::io::Result<(u64, u32)> {
+    let (mut crc, bytes, mut at) = (crc32fast::Hasher::new(), file.len()?, 0);
+    while at < bytes {
+        let end = bytes.min(at + PART_BYTES);
+        crc.update(&file.read(at..end)?);
+        at = end;
     }
+    Ok((bytes, crc.finalize()))
 }

@@ -2,12 +2,13 @@
 
 use crate::{
     GROUPS, HOURS, INVENTORY, Lot, Manifest, RECORDS, StoreError,
-    folder::{Folder, NewFile},
     manifest::{DroppedEntry, InventoryEntry, RecordsEntry, SegmentEntry},
     others,
+    place::{Listed, Place, Unpublished},
 };
 use std::{
-    fs::{File, TryLockError},
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
     sync::{
@@ -24,23 +25,21 @@ use unmasq_model::SourceName;
 /// after it; what it has not returned from is there whole or not at all.
 #[derive(Debug)]
 pub struct Writer {
-    folder: Folder,
+    place: Place,
     manifest: Manifest,
     lots: Lots,
-    /// Held as long as we write; the system releases it if we die.
-    _lock: File,
+    /// Held as long as we write, where there are locks.
+    lock: Option<File>,
 }
 
-/// What the file is called that a writer holds the lock of.
-const LOCK: &str = "writer.lock";
-
-/// How long files stay that are no part of the store any more: somebody may have begun to read them.
+/// How long files stay that are no part of the store: somebody may have begun to read them, or may be about to
+/// make them a part of it.
 const GRACE: Duration = Duration::from_secs(600);
 
 /// Writes lots, several at once, of which nobody knows before they are committed.
 #[derive(Clone, Debug)]
 pub struct Lots {
-    folder: Folder,
+    place: Place,
     names: Arc<Unused>,
 }
 
@@ -77,8 +76,8 @@ impl Lots {
             rows.sort_unstable();
             rows.dedup();
             let name = self.unused(GROUPS, "", "parquet");
-            let mut file = self.folder.begin(&name)?;
-            let path = self.folder.path_of(&name);
+            let mut file = self.place.begin(&name)?;
+            let path = self.place.path_of(&name);
             let told = unmasq_segment::write(&rows, names.names(), &[], &mut file)
                 .map_err(|error| StoreError::segment(&path, error))?;
             file.publish()?;
@@ -86,8 +85,8 @@ impl Lots {
         }
         if !others.is_empty() {
             let name = self.unused(RECORDS, "", "jsonl.zst");
-            let path = self.folder.path_of(&name);
-            let write = |out: &mut NewFile| others::write(&others, out).map_err(StoreError::write(&path));
+            let path = self.place.path_of(&name);
+            let write = |out: &mut Unpublished| others::write(&others, out).map_err(StoreError::write(&path));
             written.records = Some(self.records(name, write)?);
         }
         Ok(written)
@@ -96,9 +95,9 @@ impl Lots {
     pub(crate) fn records(
         &self,
         name: String,
-        write: impl FnOnce(&mut NewFile) -> Result<others::Written, StoreError>,
+        write: impl FnOnce(&mut Unpublished) -> Result<others::Written, StoreError>,
     ) -> Result<RecordsEntry, StoreError> {
-        let mut file = self.folder.begin(&name)?;
+        let mut file = self.place.begin(&name)?;
         let others::Written { lines, bytes, checksum } = write(&mut file)?;
         file.publish()?;
         Ok(RecordsEntry { name, lines, bytes, checksum })
@@ -106,26 +105,31 @@ impl Lots {
 }
 
 impl Writer {
-    /// Opens a store to write to it; makes one where there is none.
+    /// Opens the store in a folder, or at `s3://BUCKET/PREFIX`, to write to it; makes one where there is none.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if somebody else writes to it; and when the folder cannot be written to, or what
-    /// is there cannot be read.
+    /// [`StoreError::Busy`] if somebody else writes to the folder; and when the place cannot be written to, or
+    /// what is there cannot be read. In a bucket nobody is kept off: of two writers, one is
+    /// [fenced](StoreError::Fenced) when it [commits](Self::commit).
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let folder = Folder::made(path, &[GROUPS, HOURS, RECORDS, INVENTORY])?;
-        let lock = lock(&folder)?;
-        let manifest = match Manifest::newest(&folder)? {
+        let place = Place::at(path)?;
+        place.make(&[GROUPS, HOURS, RECORDS, INVENTORY])?;
+        let lock = place.lock()?;
+        let writer = RandomState::new().build_hasher().finish();
+        let manifest = match Manifest::newest(&place)? {
             Some((manifest, wrong)) => match wrong.into_iter().next() {
                 // Written on, it would be lost; as it stands, a copy may still be restored.
-                Some(error) if !manifest.is_newest(&folder)? => return Err(error),
+                Some(error) if !manifest.is_newest(&place)? => return Err(error),
                 _ => manifest,
             },
-            None => Manifest::default(),
+            None => {
+                place.try_fence(&format!("{INVENTORY}/fence-{writer:016x}"))?;
+                Manifest::default()
+            }
         };
-        let writer = RandomState::new().build_hasher().finish();
         let names = Arc::new(Unused { writer, next: AtomicU64::new(0) });
-        let lots = Lots { folder: folder.clone(), names };
-        let mut writer = Self { folder, manifest, lots, _lock: lock };
+        let lots = Lots { place: place.clone(), names };
+        let mut writer = Self { place, manifest, lots, lock };
         writer.sweep()?;
         Ok(writer)
     }
@@ -142,8 +146,8 @@ impl Writer {
         self.lots.clone()
     }
 
-    pub(crate) fn folder(&self) -> &Folder {
-        &self.folder
+    pub(crate) fn folder(&self) -> &Place {
+        &self.place
     }
 
     /// Makes a lot a part of the store, together with what `change` changes.
@@ -166,7 +170,8 @@ impl Writer {
         let gone: Vec<DroppedEntry> = gone.map(|name| DroppedEntry { name: name.to_owned(), at }).collect();
         next.dropped.extend(gone);
         next.number = self.manifest.number + 1;
-        next.publish(&self.folder)?;
+        next.writer = self.lots.names.writer;
+        next.publish(&self.place)?;
         self.manifest = next;
         Ok(())
     }
@@ -181,9 +186,11 @@ impl Writer {
         if known.is_some_and(|known| known.checksum == checksum && known.called == called) {
             return Ok(());
         }
-        let extension = Path::new(called.as_str()).extension().map_or("json".into(), |e| e.to_string_lossy());
-        let name = self.lots.unused(INVENTORY, "", &extension);
-        self.folder.put(&name, bytes)?;
+        let extension = Path::new(called.as_str()).extension().and_then(|extension| extension.to_str());
+        // Not every letter can be in the name of an object.
+        let plain = |extension: &&str| extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let name = self.lots.unused(INVENTORY, "", extension.filter(plain).unwrap_or("json"));
+        self.place.put(&name, bytes)?;
         self.commit(WrittenLot::default(), |manifest| {
             manifest.inventory = Some(InventoryEntry { name, called, checksum });
         })
@@ -193,35 +200,31 @@ impl Writer {
     fn sweep(&mut self) -> Result<(), StoreError> {
         let now = now();
         let stays = |dropped: &DroppedEntry| now < dropped.at.saturating_add(GRACE.as_secs());
-        let mut kept: Vec<&str> = self.manifest.files().collect();
-        kept.extend(self.manifest.dropped.iter().filter(|dropped| stays(dropped)).map(|d| d.name.as_str()));
-        kept.sort_unstable();
-        self.folder.sweep(&[""])?;
+        // What another writer may be about to make a part of the store stays too.
+        let young =
+            |file: &Listed| file.written.is_some_and(|at| now.saturating_add_signed(-at) < GRACE.as_secs());
+        let kept: BTreeSet<&str> = self.manifest.files().collect();
+        let dropped: BTreeMap<&str, bool> =
+            self.manifest.dropped.iter().map(|dropped| (dropped.name.as_str(), stays(dropped))).collect();
+        let (mut gone, mut unknown) = (Vec::new(), Vec::new());
         for inner in [GROUPS, HOURS, RECORDS, INVENTORY] {
-            for name in self.folder.names(inner)? {
-                if kept.binary_search(&name.as_str()).is_err() {
-                    self.folder.remove(&name)?;
+            for file in self.place.list(inner)? {
+                match dropped.get(file.name.as_str()) {
+                    _ if kept.contains(file.name.as_str()) => {}
+                    Some(stays) => gone.extend((!stays).then_some(file.name)),
+                    None => unknown.extend((!young(&file)).then_some(file.name)),
                 }
             }
         }
+        if self.lock.is_none() && !unknown.is_empty() {
+            // However old they are, a slow writer may still name them in the next manifest, unless that is ours.
+            self.put(self.manifest.clone())?;
+        }
+        self.place.sweep(&[""])?;
+        gone.iter().chain(&unknown).try_for_each(|name| self.place.remove(name))?;
         // Those that are gone are forgotten with whatever is committed next.
         self.manifest.dropped.retain(stays);
         Ok(())
-    }
-}
-
-fn lock(folder: &Folder) -> Result<File, StoreError> {
-    let path = folder.path_of(LOCK);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(StoreError::write(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Busy { path: folder.path().to_owned() }),
-        Err(TryLockError::Error(error)) => Err(StoreError::write(&path)(error)),
     }
 }
 

@@ -115,9 +115,9 @@ pub(crate) struct SourceArgs {
     /// The site: gateways, addresses, machines and their logs (JSON or TOML; see docs/inventory.md)
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
-    /// A store that session logs were imported into, in place of the logs; its inventory is used unless
-    /// another is given
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["sessions", "tz"])]
+    /// A store that session logs were imported into, in place of the logs: a folder or s3://BUCKET/PREFIX; its
+    /// inventory is used unless another is given
+    #[arg(long, value_name = "STORE", conflicts_with_all = ["sessions", "tz"])]
     pub(crate) store: Option<PathBuf>,
     /// A session log: a file, a folder, a pattern or `-`; FORMAT:PATH says its format
     ///
@@ -266,8 +266,11 @@ pub(crate) struct LookupArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
-    /// The store: a folder, made if there is none
-    #[arg(long, value_name = "DIR")]
+    /// The store: a folder or s3://BUCKET/PREFIX, made if there is none
+    ///
+    /// Of a bucket, the endpoint, the region and the keys are in the environment: AWS_ENDPOINT_URL, AWS_REGION,
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
+    #[arg(long, value_name = "STORE")]
     pub(crate) store: PathBuf,
     /// The site: gateways, addresses, machines and their logs (JSON or TOML; see docs/inventory.md)
     ///
@@ -302,8 +305,8 @@ pub(crate) enum StoreCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct StoreArgs {
-    /// The store
-    #[arg(value_name = "DIR")]
+    /// The store: a folder or s3://BUCKET/PREFIX
+    #[arg(value_name = "STORE")]
     pub(crate) store: PathBuf,
     /// Print it as JSON
     #[arg(long)]

@@ -57,8 +57,9 @@ pub fn import(
     progress: &dyn Progress,
 ) -> Result<Imported, NodeError> {
     // What was said before holds until something else is said.
-    let kept = || unmasq_store::inventory_of(path).ok().flatten();
-    let inventory = sources.inventory.clone().or_else(kept);
+    let kept =
+        if sources.inventory.is_none() { unmasq_store::inventory_of(path).ok().flatten() } else { None };
+    let inventory = sources.inventory.clone().or_else(|| kept.as_ref().map(|kept| kept.path().to_owned()));
     // Nothing is made before it is clear what is to be read.
     let Prepared { plans, unread, warnings, .. } =
         Prepared::of(&Sources { inventory, ..sources.clone() }, true)?;

@@ -159,19 +159,6 @@ fn a_large_file_is_what_was_written() {
 }
 
 #[test]
-fn a_file_on_disk_is_read_as_one_in_memory() {
-    let rows = sorted(crate::workload::rows(5_000));
-    let names = crate::workload::names();
-    let mut file = tempfile::tempfile().unwrap();
-    write(&rows, &names, &[], &mut file).unwrap();
-    let segment = Segment::open(file).unwrap();
-    segment.verify().unwrap();
-    let mut count = 0;
-    segment.scan(|_| true, Columns::Trace, |batch| count += batch.len()).unwrap();
-    assert_eq!(count, rows.len());
-}
-
-#[test]
 fn rows_out_of_order_and_names_that_are_none_are_refused() {
     let mut row = Plain::default();
     row.line = 1;

@@ -1,15 +1,19 @@
 //! Lines in frames: zstd that can be unpacked from the middle.
 
 use super::Written;
-use crate::{StoreError, folder::Folder};
+use crate::{
+    StoreError,
+    place::{Place, StoredFile},
+};
+use bytes::Bytes;
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
+use unmasq_segment::Source;
 
 /// A frame is packed when its lines are so long.
 const FRAME_BYTES: usize = 128 * 1024;
@@ -108,25 +112,25 @@ impl<'o, W: Write> Packer<'o, W> {
 #[derive(Debug)]
 pub(super) struct Frames {
     path: PathBuf,
-    file: Mutex<File>,
+    file: StoredFile,
     frames: Vec<Frame>,
     /// The frame that was unpacked last: who asks in order finds the next answer in it.
     last: Mutex<Option<(usize, Arc<str>)>>,
 }
 
 impl Frames {
-    pub(super) fn open(folder: &Folder, name: &str) -> Result<Self, StoreError> {
-        let path = folder.path_of(name);
-        let mut file = folder.open(name)?;
-        let length = file.metadata().map_err(StoreError::read(&path))?.len();
+    pub(super) fn open(place: &Place, name: &str) -> Result<Self, StoreError> {
+        let path = place.path_of(name);
+        let file = place.open(name)?;
+        let length = file.len().map_err(StoreError::read(&path))?;
         let damaged = |what: &str| StoreError::Damaged { path: path.clone(), what: what.to_owned() };
         let end = length.checked_sub(TRAILER_BYTES).ok_or_else(|| damaged("it is cut off"))?;
-        let trailer = part(&mut file, end, TRAILER_BYTES).map_err(StoreError::read(&path))?;
+        let trailer = part(&file, end, TRAILER_BYTES).map_err(StoreError::read(&path))?;
         let starts = trailer[..8].try_into().map_or(u64::MAX, u64::from_le_bytes);
         let crc32 = trailer[8..].try_into().map_or(0, u32::from_le_bytes);
         let head = starts.checked_add(8).filter(|start| *start <= end);
         let start = head.ok_or_else(|| damaged("its directory is not where it should be"))?;
-        let directory = part(&mut file, start, end - start).map_err(StoreError::read(&path))?;
+        let directory = part(&file, start, end - start).map_err(StoreError::read(&path))?;
         if crc32fast::hash(&directory) != crc32 {
             return Err(damaged("the checksum of its directory does not fit"));
         }
@@ -135,7 +139,7 @@ impl Frames {
         if frames.iter().any(|frame| frame.offset.checked_add(frame.bytes).is_none_or(|end| end > start)) {
             return Err(damaged("its directory names what is not there"));
         }
-        Ok(Self { path, file: Mutex::new(file), frames, last: Mutex::default() })
+        Ok(Self { path, file, frames, last: Mutex::default() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -190,10 +194,7 @@ impl Frames {
             path: self.path.clone(),
             what: format!("{what} (the frame at byte {})", frame.offset),
         };
-        let packed = {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            part(&mut file, frame.offset, frame.bytes).map_err(StoreError::read(&self.path))?
-        };
+        let packed = part(&self.file, frame.offset, frame.bytes).map_err(StoreError::read(&self.path))?;
         if crc32fast::hash(&packed) != frame.crc32 {
             return Err(damaged("its checksum does not fit"));
         }
@@ -222,11 +223,8 @@ fn first_from(text: &str, start: &str) -> usize {
     low
 }
 
-fn part(file: &mut File, offset: u64, bytes: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(offset))?;
-    let mut part = Vec::new();
-    file.take(bytes).read_to_end(&mut part)?;
-    if part.len() as u64 == bytes { Ok(part) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+fn part(file: &StoredFile, offset: u64, bytes: u64) -> io::Result<Bytes> {
+    file.read(offset..offset.checked_add(bytes).ok_or(io::ErrorKind::UnexpectedEof)?)
 }
 
 #[cfg(test)]

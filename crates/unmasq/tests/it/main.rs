@@ -1,6 +1,7 @@
 //! The program as its users run it: files in, files out, text and exit codes.
 
 mod alibaba;
+mod bucket;
 mod complete;
 mod crash;
 mod damage;
