@@ -6,6 +6,7 @@ use crate::run::{Ran, Workplace};
 use serde_json::Value;
 use server::Server;
 use std::{fs, path::PathBuf, process::Child};
+use unmasq_testkit::workload::{self, Plan, Shape};
 
 const LAB: &str = "--processes process.jsonl --alerts eve.json --quiet";
 
@@ -62,6 +63,22 @@ fn a_store_in_a_bucket_gives_the_same_answers() {
     // A slash at the end is the same place, and nothing of it lies on this machine.
     site.run(&format!("store verify {STORE}/")).well();
     assert!(!site.place.path("s3:").exists());
+}
+
+/// Enough sessions that their files are uploaded in parts. `cargo test -p unmasq --test it -- --ignored bucket::`
+#[test]
+#[ignore = "takes a minute"]
+fn large_files_are_uploaded_in_parts() {
+    let site = Site::of(Workplace::new());
+    let mut log = Vec::new();
+    let mut writer = workload::Writer::new(&mut log, Shape::Json).unwrap();
+    workload::records(&Plan { seed: 3, records: 900_000 }).for_each(|record| writer.write(&record).unwrap());
+    site.place.write("nat.jsonl", log);
+    site.run(&format!("import --store {STORE} nat.jsonl")).well();
+    let large = |path: &PathBuf| fs::metadata(path).unwrap().len() > 8 * 1024 * 1024;
+    assert!(site.objects("groups").iter().any(large), "no file is large");
+    site.run(&format!("store verify {STORE}")).well();
+    assert_eq!(site.stats()["logs"][0]["records"], 900_000);
 }
 
 #[test]
