@@ -20,7 +20,7 @@ use std::{
     fmt, io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
@@ -110,7 +110,7 @@ impl Bucket {
         let (bucket, key) = (self.clone(), self.key(name));
         let about = self.wait(self.client.objects.head(&key));
         let about = about.map_err(|error| StoreError::read(&self.path_of(name))(io_error(&error)))?;
-        Ok(Object { bucket, key, bytes: about.size })
+        Ok(Object { bucket, key, bytes: about.size, last: Mutex::default() })
     }
 
     pub(crate) fn list(&self, inner: &str) -> Result<Vec<Listed>, StoreError> {
@@ -197,7 +197,13 @@ pub(crate) struct Object {
     bucket: Bucket,
     key: Key,
     bytes: u64,
+    /// What was read last, and where it begins: pages lie near each other, and a request takes as long as a
+    /// megabyte.
+    last: Mutex<(u64, Bytes)>,
 }
+
+/// So much is asked for at once; a row group is no longer.
+const WINDOW_BYTES: u64 = 1024 * 1024;
 
 impl Source for Object {
     fn len(&self) -> io::Result<u64> {
@@ -211,11 +217,21 @@ impl Source for Object {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let length = range.end - range.start;
-        let got = self.bucket.wait(self.bucket.client.objects.get_range(&self.key, range));
-        let got = got.map_err(|error| io_error(&error))?;
-        if got.len() as u64 == length { Ok(got) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = within(&last, &range) {
+            return Ok(part);
+        }
+        let window = range.start..range.end.max(range.start.saturating_add(WINDOW_BYTES)).min(self.bytes);
+        let got = self.bucket.wait(self.bucket.client.objects.get_range(&self.key, window.clone()));
+        *last = (window.start, got.map_err(|error| io_error(&error))?);
+        within(&last, &range).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
+}
+
+/// A part of what was read, if all of it was.
+fn within((start, bytes): &(u64, Bytes), range: &Range<u64>) -> Option<Bytes> {
+    let place = |at: u64| usize::try_from(at.checked_sub(*start)?).ok().filter(|at| *at <= bytes.len());
+    Some(bytes.slice(place(range.start)?..place(range.end)?))
 }
 
 /// What the server said, as what a system would have said.
