@@ -1,8 +1,10 @@
 //! Chores: `cargo xtask --help` lists them.
 
 mod bench_compare;
+mod bench_serve;
 mod budgets;
 mod lab;
+mod shell;
 mod sim;
 #[cfg(test)]
 mod tidy;
@@ -22,6 +24,8 @@ struct Arguments {
 enum Chore {
     /// Measure unmasq beside the engines that one might use instead.
     BenchCompare(bench_compare::Arguments),
+    /// Measure the service under load.
+    BenchServe(bench_serve::Arguments),
     /// Hold the hot loops to the instructions that they may take.
     Budgets(budgets::Arguments),
     /// Trace the recorded lab and hold the answers against its truth.
@@ -35,6 +39,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::BenchCompare(arguments) => bench_compare::run(&arguments),
+        Chore::BenchServe(arguments) => bench_serve::run(&arguments),
         Chore::Budgets(arguments) => budgets::run(&arguments),
         Chore::Lab(arguments) => lab::run(&arguments),
         Chore::Sim(arguments) => sim::run(&arguments),

@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Print the world, its records and its answers. With many seeds: every broken law, not the first ten.
     #[arg(long)]
     verbose: bool,
+    /// Run the service in them, on a clock and a disk of ours: it crashes, the disk is slow or refuses, clocks jump.
+    #[arg(long)]
+    shell: bool,
 }
 
 /// At most this many broken laws are printed, unless all are asked for.
@@ -29,6 +32,9 @@ const BROKEN_SHOWN: usize = 10;
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (from, count) = arguments.seed.map_or((arguments.from, arguments.seeds), |seed| (seed, 1));
+    if arguments.shell {
+        return crate::shell::run(from, count, arguments.verbose);
+    }
     if let (Some(seed), true) = (arguments.seed, arguments.verbose) {
         print_world(&World::from_seed(seed));
     }

@@ -8,13 +8,14 @@ use std::{
 };
 
 /// The floors, lowest first: a crate may know those of lower floors and nothing else of ours.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["unmasq-model"],
     &["unmasq-decode", "unmasq-index", "unmasq-segment"],
     &["unmasq-engine"],
     &["unmasq-io"],
-    &["unmasq-store"],
+    &["unmasq-store", "unmasq-work"],
     &["unmasq-node"],
+    &["unmasq-web"],
     &["unmasq"],
 ];
 

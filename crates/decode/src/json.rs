@@ -4,7 +4,9 @@
 //! gives what an object would give and is fast: one odd member (a number where a text was expected, a
 //! lone surrogate) then spoils that member and not the line.
 
+mod flat;
 mod members;
+mod names;
 mod scan;
 
 pub(crate) use crate::places::Found;

@@ -43,4 +43,5 @@ pub use record::{
     Brief, Cited, Decoder, Event, EventKind, Fact, Record, Said, Sighting, StateName, Unreadable, cite,
 };
 pub use splice::{SpliceError, splice, strip};
+pub use syslog::{SyslogHeader, syslog};
 pub use unfit::{Unfit, unfit};

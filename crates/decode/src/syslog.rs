@@ -20,6 +20,22 @@ use memchr::memchr;
 use std::borrow::Cow;
 pub(crate) use time::Written;
 
+/// What those who only receive a line must know of its header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SyslogHeader<'a> {
+    /// The host that it names, in its own words.
+    pub host: Option<&'a str>,
+    /// What follows the header and the program's tag; all of a line that has neither.
+    pub message: &'a str,
+}
+
+/// Takes the header of RFC 5424 or RFC 3164 off a line, as far as there is one.
+#[must_use]
+pub fn syslog(line: &str) -> SyslogHeader<'_> {
+    let Syslog { host, message, .. } = Syslog::read(line);
+    SyslogHeader { host, message }
+}
+
 /// A line without its header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Syslog<'a> {

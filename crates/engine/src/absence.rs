@@ -36,6 +36,15 @@ pub(crate) struct Rule<'k> {
     pub(crate) path: &'k Arc<str>,
 }
 
+/// Why nobody is named behind gateways of which one at least is switched off.
+pub(crate) fn switched_off<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Absence<'k> {
+    let site = inquiry.site();
+    let mut gateways = site.owners(leg.realm, leg.ours.ip, leg.at).into_iter();
+    let unconnected = gateways.any(|gateway| site.gateway(gateway).logs.is_empty());
+    let reason = if unconnected { Reason::GatewayNotConnected } else { Reason::SwitchedOff };
+    Absence::Nothing { reason, matched: Vec::new() }
+}
+
 /// Why no session of those who may have translated it explains `leg`. `None`: ask first.
 pub(crate) fn explain<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Absence<'k>> {
     let site = inquiry.site();
@@ -46,7 +55,7 @@ pub(crate) fn explain<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Optio
         let open = gateways.iter().copied().filter(|&gateway| !refuted(gateway));
         let rules: Vec<_> = open.flat_map(|gateway| dnat_rules(site, gateway, leg)).collect();
         if !rules.is_empty() {
-            return Some(Absence::Rules(rules));
+            return Some(ruled(rules, leg, inquiry));
         }
     }
     if leg.opened_by_us != Some(false) {
@@ -54,13 +63,20 @@ pub(crate) fn explain<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Optio
         let plans = gateways.iter().flat_map(|&gateway| port_plans(site, gateway, leg, sole));
         let rules: Vec<_> = plans.collect();
         if !rules.is_empty() {
-            return Some(Absence::Rules(rules));
+            return Some(ruled(rules, leg, inquiry));
         }
     }
     let nothing = |reason| Some(Absence::Nothing { reason, matched: Vec::new() });
     // One of a pair that is not connected may have what the other's log lacks.
     if gateways.iter().any(|&gateway| site.gateway(gateway).logs.is_empty()) {
         return nothing(Reason::GatewayNotConnected);
+    }
+    let on: Vec<GatewayIx> =
+        gateways.iter().copied().filter(|&gateway| inquiry.traces(gateway, leg)).collect();
+    if on.len() < gateways.len() {
+        // While a record of one that is on may still come, it may be that one.
+        let coming = outside_coverage(site, &on, leg).filter(|reason| *reason == Reason::AfterCoverage);
+        return nothing(coming.filter(|_| !on.is_empty()).unwrap_or(Reason::SwitchedOff));
     }
     if let Some(reason) = listened(site, &gateways, leg) {
         return nothing(reason);
@@ -84,6 +100,18 @@ pub(crate) fn explain<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Optio
     let told_of = |gateway| balance::told_of(site, gateway, leg);
     let complete = gateways.iter().all(|&gateway| is_complete(site, gateway, told_of(gateway), |_| true));
     nothing(if complete { Reason::NoSession } else { Reason::NotLogged })
+}
+
+/// What those rules say whose gateways are on, unless one of another gateway says something else.
+fn ruled<'k>(rules: Vec<Rule<'k>>, leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Absence<'k> {
+    let behind = |rule: &Rule<'_>| (&inquiry.site().gateway(rule.gateway).inside_realm, rule.inside);
+    let (shown, hidden): (Vec<_>, Vec<_>) =
+        rules.into_iter().partition(|rule| inquiry.traces(rule.gateway, leg));
+    if hidden.iter().all(|rule| shown.iter().any(|other| behind(other) == behind(rule))) {
+        Absence::Rules(shown)
+    } else {
+        switched_off(leg, inquiry)
+    }
 }
 
 /// Sessions that match in everything but the outside address: the log may know it by another name.

@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, GatewayKind, HttpContext, Log, LogIx, LogTime, Outside, Ports, Protocol,
-    Realm, Reason, Role, Session, SessionsQuestion, Span, Translator, Try,
+    AlertClass, Certainty, Endpoint, GatewayIx, GatewayKind, HttpContext, Log, LogIx, LogTime, Outside,
+    Ports, Protocol, Realm, Reason, Role, Session, SessionsQuestion, Span, Translator, Try,
 };
 
 /// What is asked at one gateway: our endpoint and its peer, as the leg outside of it shows them.
@@ -38,6 +38,8 @@ pub(crate) struct Leg<'l> {
     pub(crate) sent_by_us: bool,
     /// When the detector saw the flow begin.
     pub(crate) flow_start: Option<LogTime>,
+    /// What the alert is about.
+    pub(crate) class: AlertClass,
     /// The request, where the alert shows one.
     pub(crate) shown: Option<&'l HttpContext>,
 }
@@ -76,6 +78,9 @@ pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }
+    if !translators.iter().any(|translator| inquiry.traces(translator.gateway, leg)) {
+        return Some(Crossing::Absent(absence::switched_off(leg, inquiry)));
+    }
     let shown = |translator: &Translator| match site.gateway(translator.gateway).kind {
         GatewayKind::Balancer => balance::touching(leg, translator.gateway, inquiry),
         GatewayKind::Nat | GatewayKind::Node => {
@@ -86,7 +91,12 @@ pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<
     // Every question is asked before giving up, so that all are answered at once.
     let found = translators.iter().map(shown).reduce(|one, other| one.zip(other).map(Shown::both))?;
     let Shown { stays, unsure } = found?;
+    // What others translated speaks against what these did; but nobody is named who is behind them alone.
+    let (stays, hidden) = shown_and_hidden(leg, inquiry, stays);
     let mut candidates = distinct(site, leg, stays);
+    if hidden.iter().any(|stay| !candidates.iter().any(|candidate| candidate.is_of(site, stay))) {
+        return Some(Crossing::Absent(absence::switched_off(leg, inquiry)));
+    }
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, inquiry)?));
     }
@@ -100,6 +110,15 @@ pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<
     }
     let split = (candidates.len() > 1).then(|| why_several(leg, &candidates));
     Some(Crossing::Remain { candidates, split, settled })
+}
+
+/// The stays of gateways that are on, and those of others.
+pub(crate) fn shown_and_hidden<'k>(
+    leg: &Leg<'_>,
+    inquiry: &Inquiry<'_, '_, 'k>,
+    stays: Vec<Stay<'k>>,
+) -> (Vec<Stay<'k>>, Vec<Stay<'k>>) {
+    stays.into_iter().partition(|stay| inquiry.traces(stay.records[0].gateway, leg))
 }
 
 /// Asks one gateway for the sessions that may explain `leg`.
@@ -211,6 +230,14 @@ fn common_peer(stays: &[Stay<'_>]) -> Option<Endpoint> {
 }
 
 impl Candidate<'_> {
+    /// Whether a stay names the same endpoint behind a gateway.
+    pub(crate) fn is_of(&self, site: &SiteMap, stay: &Stay<'_>) -> bool {
+        let session = stay.records[0];
+        self.inside.is_some()
+            && self.inside == session.translation.inside
+            && self.realm == inside_realm(site, session)
+    }
+
     /// Whether a record of it by itself excludes every other holder during `at`.
     fn is_proven(&self, at: Span) -> bool {
         self.stays.iter().any(|stay| stay.proves(at))

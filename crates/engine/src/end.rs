@@ -43,16 +43,27 @@ pub(crate) fn both(alert: &Alert, inquiry: &Inquiry<'_, '_, '_>) -> Option<PerEn
 /// The trace of an alert that has no usable address or time.
 #[must_use]
 pub fn unreadable(alert_id: AlertId) -> Trace {
-    let end = || EndTrace::Masked(Box::new(MaskedEnd::untraced(None, Role::Unknown, Reason::Unreadable)));
+    Trace { is_final: true, ..untraced(alert_id, Reason::Unreadable) }
+}
+
+/// The trace of an alert that waits for as long as anybody may, while what is known cannot be asked.
+#[must_use]
+pub fn unanswered(alert_id: AlertId) -> Trace {
+    untraced(alert_id, Reason::Deadline)
+}
+
+fn untraced(alert_id: AlertId, reason: Reason) -> Trace {
+    let end = || EndTrace::Masked(Box::new(MaskedEnd::untraced(None, Role::Unknown, reason)));
     Trace {
         version: trace::VERSION,
         alert_id,
         status: Status::Untraced,
-        is_final: true,
+        is_final: false,
         expected_by: None,
         revision: 1,
         late: false,
         waited_ms: 0,
+        backfill: false,
         src: end(),
         dest: end(),
     }
@@ -70,6 +81,7 @@ fn leg(alert: &Alert, end: End) -> Leg<'_> {
         opened_by_us: alert.opened_by.map(|opener| opener == end),
         sent_by_us: end == End::Src,
         flow_start: alert.flow_start,
+        class: alert.class,
         shown: alert.context.http.as_ref().filter(|http| http.shows_a_request()),
     }
 }
@@ -95,9 +107,9 @@ fn see<'k>(alert: &Alert, end: End, inquiry: &Inquiry<'_, '_, 'k>) -> Option<See
 /// shared one that every log knows under another name, or simply not ours.
 fn unmasked<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Seen<'k>> {
     let site = inquiry.site();
-    let connected = |gateway: GatewayIx| {
-        let gateway = site.gateway(gateway);
-        gateway.outside_realm == *leg.realm && !gateway.logs.is_empty()
+    let connected = |ix: GatewayIx| {
+        let gateway = site.gateway(ix);
+        gateway.outside_realm == *leg.realm && !gateway.logs.is_empty() && inquiry.traces(ix, leg)
     };
     let matched = absence::under_another_name(leg, inquiry, connected)?;
     Some(match matched.as_slice() {

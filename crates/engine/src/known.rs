@@ -1,10 +1,10 @@
 //! What has been answered so far, and what must still be asked.
 
-use crate::SiteMap;
+use crate::{SiteMap, crossing::Leg};
 use std::{cell::RefCell, collections::BTreeMap};
 use unmasq_model::{
-    Answer, HoldersQuestion, Question, RequestsQuestion, Session, SessionsQuestion, Socket, SocketsQuestion,
-    Tenure,
+    Answer, GatewayIx, HoldersQuestion, Question, RequestsQuestion, Session, SessionsQuestion, Socket,
+    SocketsQuestion, Tenure,
 };
 
 /// The site, what is in memory, and the answers to questions that had to be asked elsewhere.
@@ -12,6 +12,7 @@ use unmasq_model::{
 pub struct Known<'m, 'k> {
     site: &'k SiteMap,
     memory: &'m dyn Fn(&Question) -> Option<Answer<'k>>,
+    regardless: bool,
     learned: BTreeMap<Question, Answer<'k>>,
 }
 
@@ -25,7 +26,13 @@ impl<'m, 'k> Known<'m, 'k> {
     /// The site, and what `memory` answers at once: completely, or not at all.
     #[must_use]
     pub fn with(site: &'k SiteMap, memory: &'m dyn Fn(&Question) -> Option<Answer<'k>>) -> Self {
-        Self { site, memory, learned: BTreeMap::new() }
+        Self { site, memory, regardless: false, learned: BTreeMap::new() }
+    }
+
+    /// As if no gateway was ever switched off.
+    #[must_use]
+    pub fn regardless_of_switches(self) -> Self {
+        Self { regardless: true, ..self }
     }
 
     /// Adds an answer, as the index gives it: complete for its question.
@@ -80,6 +87,11 @@ impl<'a, 'm, 'k> Inquiry<'a, 'm, 'k> {
 
     pub(crate) const fn site(&self) -> &'k SiteMap {
         self.known.site
+    }
+
+    /// Whether alerts like that of `leg` are traced through a gateway.
+    pub(crate) fn traces(&self, gateway: GatewayIx, leg: &Leg<'_>) -> bool {
+        self.known.regardless || self.site().gateway(gateway).switches.trace(leg.class, leg.at)
     }
 
     lookup!(

@@ -25,14 +25,20 @@ mod crossing;
 mod end;
 mod identity;
 mod known;
+mod numbered;
+mod open;
+mod patience;
 mod process;
 mod sieve;
 mod site_map;
 mod stay;
 mod way;
 
-pub use end::unreadable;
+pub use end::{unanswered, unreadable};
 pub use known::Known;
+pub use numbered::Numbered;
+pub use open::{News, OldQuestion, OpenQuestions};
+pub use patience::{Heard, Next, Patience, SaidSoFar, still_waiting};
 pub use sieve::{Margins, Sieve, Wants};
 pub use site_map::SiteMap;
 
@@ -84,6 +90,7 @@ fn answer(alert: &Alert, ends: PerEnd<end::Settled>) -> Trace {
         revision: 1,
         late: false,
         waited_ms: 0,
+        backfill: false,
         src: src.end,
         dest: dest.end,
     }

@@ -11,7 +11,8 @@ mod keys;
 
 use crate::balance;
 use foldhash::fast::FixedState;
-use keys::{Keys, key_of};
+use keys::Keys;
+pub(crate) use keys::{Bits, key_of, key_of_ip, seconds};
 use std::{
     collections::{BTreeMap, HashSet},
     net::{IpAddr, SocketAddrV4},

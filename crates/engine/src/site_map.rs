@@ -2,7 +2,7 @@
 
 use foldhash::fast::FixedState;
 use std::{collections::HashMap, net::IpAddr, ops::Deref, time::Duration};
-use unmasq_model::{GatewayIx, Realm, Site, Span, Translator};
+use unmasq_model::{GatewayIx, GatewayName, Realm, Site, Span, Switches, Translator};
 
 /// A site as traces look at it: which gateways an address may be of is found without asking each.
 ///
@@ -38,6 +38,13 @@ impl SiteMap {
             widest_clock_bound: site.widest_clock_bound(),
             by_address,
             site,
+        }
+    }
+
+    /// Sets the switches of every gateway. They have no part in which gateway an address may be of.
+    pub fn set_switches(&mut self, of: impl Fn(&GatewayName) -> Switches) {
+        for gateway in &mut self.site.gateways {
+            gateway.switches = of(&gateway.name);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::{
     SiteMap,
     absence::{Absence, Rule},
     balance::{self, Shown},
-    crossing::{Candidate, Crossing, Leg, cross, distinct, translators_settled},
+    crossing::{Candidate, Crossing, Leg, cross, distinct, shown_and_hidden, translators_settled},
     known::Inquiry,
 };
 use std::{fmt, sync::Arc};
@@ -109,7 +109,11 @@ pub(crate) fn undeclared<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Op
     let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
     let tied = found.into_iter().filter(|shown| shown.stays.iter().any(|stay| balance::ties(leg, stay)));
     let stays = tied.flat_map(|shown| shown.stays);
-    let candidates = distinct(site, leg, stays.collect());
+    let (stays, hidden) = shown_and_hidden(leg, inquiry, stays.collect());
+    let candidates = distinct(site, leg, stays);
+    if hidden.iter().any(|stay| !candidates.iter().any(|candidate| candidate.is_of(site, stay))) {
+        return Some(Ways::Nothing { reason: Reason::SwitchedOff, matched: Vec::new() });
+    }
     if candidates.is_empty() {
         return Some(Ways::Unmasked);
     }
@@ -300,7 +304,7 @@ fn onward<'k>(
     trail.pop();
     match further? {
         Ways::Unmasked => ended(ways, way),
-        Ways::Nothing { reason: reason @ Reason::GatewayNotConnected, .. } => {
+        Ways::Nothing { reason: reason @ (Reason::GatewayNotConnected | Reason::SwitchedOff), .. } => {
             ended(ways, Way { stop: Stop::Stuck(reason), ..way })
         }
         Ways::Nothing { reason, .. } => {
@@ -383,7 +387,7 @@ impl Way {
             _ => None,
         };
         self.reach = self.reach.hull(other.reach);
-        for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
+        for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| is_one_step(a, b)) {
             common(&mut hop.outside.port, more.outside.port);
             if let (Some(inside), Some(more)) = (&mut hop.inside, &more.inside) {
                 common(&mut inside.port, more.port);
@@ -398,13 +402,24 @@ impl Way {
 
     /// Takes in what else proves it as far as both go.
     pub(crate) fn cite(&mut self, other: &Self) {
-        for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| a.gateway == b.gateway) {
+        for (hop, more) in self.hops.iter_mut().zip(&other.hops).take_while(|(a, b)| is_one_step(a, b)) {
             hop.evidence.extend(more.evidence.iter().cloned());
             hop.evidence.sort();
             hop.evidence.dedup();
             hop.evidence.truncate(EVIDENCE_LISTED);
         }
     }
+}
+
+/// Whether two ways lead over one address to one host. Where gateways share the address, each log's word
+/// for it counts, whichever of them is named.
+fn is_one_step(one: &Hop, other: &Hop) -> bool {
+    let same = |a: &Place, b: &Place| a.ip == b.ip && a.realm == b.realm;
+    let inside = match (&one.inside, &other.inside) {
+        (Some(one), Some(other)) => same(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    inside && same(&one.outside, &other.outside)
 }
 
 /// Every line that shows the session, ordered by source.

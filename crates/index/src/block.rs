@@ -6,7 +6,6 @@
 mod finder;
 mod row;
 
-pub(crate) use row::Sought;
 pub use row::{Row, Written};
 
 use crate::{Arena, answers};

@@ -13,7 +13,7 @@ mod resident;
 
 pub use block::{Block, Row, Written};
 pub use memory::Memory;
-pub use resident::{Dropped, Limits, Resident, Snapshot};
+pub use resident::{Dropped, Found, Limits, Reader, Resident, Snapshot};
 /// Room for sessions that are unfolded to answer a question; they live as long as it.
 pub use typed_arena::Arena;
 

@@ -1,20 +1,30 @@
 //! The last hours of sessions in memory: one writer, and readers on snapshots.
 //!
-//! Sketch: 29 bytes for a session of IPv4 and one or two more to find it by, whatever is inserted in which order.
-//! Sessions lie by the hour in which they ended. Within an hour they lie in sixteen parts by the last bits of their
-//! outside port, each a few runs of rows in order; a run that comes is merged with those that are not much larger.
-//! Nothing is changed in place: a snapshot has the runs that were there when it was taken.
+//! Sketch: 29 bytes for a session of IPv4 and two more to find it by, whatever is inserted in which order.
+//! Sessions lie by the hour in which they ended, the few that began before it apart. Within an hour they lie in
+//! sixteen parts by the last bits of their outside port, each a few runs of rows in order; a run that comes is merged
+//! with those that are not much larger, and the parts of an hour to which no more come become one run each, as others
+//! fill. Nothing is changed in place: a snapshot has the runs that were there when it was taken.
 //!
-//! By a peer whose outside address is not known every address is looked up in turn: they are few, and a second
-//! way to find rows would take four bytes more of each.
+//! A look-up reads one line of the cache in each run, its guide, and then the rows that this tells of; a [`Reader`] does
+//! so for many questions at once. What it finds stays rows until somebody needs sessions: to make one costs more than
+//! half of what it costs to find it. By a peer whose outside address is not known every address is looked up in turn:
+//! they are few, and a second way to find rows would take four bytes more of each.
 
 mod dense;
+mod found;
+mod guide;
 mod hour;
+mod look_up;
 mod radix;
+mod reader;
 mod run;
 mod snapshot;
+mod sorted;
 mod wide;
 
+pub use found::Found;
+pub use reader::Reader;
 pub use snapshot::Snapshot;
 
 use crate::Row;
@@ -27,7 +37,7 @@ use unmasq_model::{LogTime, Realm, Session};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// So many bytes, as [`Resident::memory`] counts them, after each call. While it merges it takes more: as much
-    /// as a sixteenth of the largest hour.
+    /// as a tenth of the largest hour.
     pub bytes: usize,
 }
 
@@ -48,6 +58,8 @@ pub struct Resident {
     now: Snapshot,
     limits: Limits,
     room: Room,
+    /// So many rows may be moved to tidy up.
+    credit: usize,
     dropped: Option<Dropped>,
 }
 
@@ -55,11 +67,12 @@ impl Resident {
     /// One that holds nothing.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { now: Snapshot::default(), limits, room: Room::default(), dropped: None }
+        Self { now: Snapshot::default(), limits, room: Room::default(), credit: 0, dropped: None }
     }
 
     /// Adds rows in any order; `realms` are those that they count. Rows are a set: the same one twice changes no
-    /// answer. Many at once cost less for each; a hundred thousand are a good number.
+    /// answer. Many at once cost less for each; a hundred thousand are a good number. Rows that come in order of hour
+    /// and outside address, as they are stored, cost the least.
     ///
     /// Tells what it gave up for lack of room: the oldest hours, whole, until the rest is within the limits.
     pub fn insert_rows(&mut self, rows: &[Row], realms: &[Realm]) -> Option<Dropped> {
@@ -72,10 +85,11 @@ impl Resident {
                 None => hours.push((key, vec![row])),
             }
         }
-        for (key, rows) in hours {
-            let hour = self.now.hours.entry(key).or_insert_with(|| Arc::new(Hour::new(key)));
-            Arc::make_mut(hour).insert_rows(&rows, realms, &mut self.room);
+        for (key, rows) in &hours {
+            let hour = self.now.hours.entry(*key).or_insert_with(|| Arc::new(Hour::new(*key)));
+            Arc::make_mut(hour).insert_rows(rows, realms, &mut self.room);
         }
+        self.tidy(rows.len(), |key| hours.iter().all(|(other, _)| other != key));
         self.keep_within_limits()
     }
 
@@ -100,11 +114,12 @@ impl Resident {
         had - self.len()
     }
 
-    /// Merges what lies apart in one hour that has ended before `before`, the oldest first: fewer places to look
-    /// at. Says whether there was one; to be called when there is nothing else to do.
+    /// Merges what lies apart in an hour that has ended before `before`, a sixteenth of it: fewer places to look at.
+    /// Says whether there was something. Hours to which no more rows come are merged anyway as others come.
     pub fn settle(&mut self, before: LogTime) -> bool {
-        let apart = self.now.hours.iter_mut().find(|(key, hour)| key.after() <= before && !hour.is_settled());
-        apart.map(|(_, hour)| Arc::make_mut(hour).settle()).is_some()
+        let mut ended = self.now.hours.iter().take_while(|(key, _)| key.after() <= before);
+        let apart = ended.find_map(|(key, hour)| Some((*key, hour.apart()?.0)));
+        apart.is_some_and(|(key, part)| self.join(key, part))
     }
 
     /// Everything that is known now, for a reader.
@@ -135,6 +150,29 @@ impl Resident {
     #[must_use]
     pub fn memory(&self) -> usize {
         self.now.memory() + self.room.memory()
+    }
+
+    /// Merges what lies apart in hours that are quiet, the oldest first. For each row that came one is moved, so that
+    /// it costs little, however late rows may be.
+    fn tidy(&mut self, came: usize, is_quiet: impl Fn(&Key) -> bool) {
+        self.credit += came;
+        let apart = |now: &Snapshot| {
+            let mut quiet = now.hours.iter().filter(|(key, _)| is_quiet(key));
+            quiet.find_map(|(key, hour)| Some((*key, hour.apart()?)))
+        };
+        while let Some((key, (part, rows))) = apart(&self.now) {
+            if rows > self.credit {
+                return;
+            }
+            self.credit -= rows;
+            self.join(key, part);
+        }
+        self.credit = 0;
+    }
+
+    /// Merges the runs of one part of an hour; says whether there is this hour.
+    fn join(&mut self, key: Key, part: usize) -> bool {
+        self.now.hours.get_mut(&key).map(|hour| Arc::make_mut(hour).join(part)).is_some()
     }
 
     fn keep_within_limits(&mut self) -> Option<Dropped> {

@@ -29,7 +29,7 @@ pub enum AlertClass {
 }
 
 /// What a trace needs of an alert. The alert's own bytes are kept beside it, never through it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Alert {
     /// Who it is.
     pub id: AlertId,
@@ -55,7 +55,7 @@ pub struct Alert {
 }
 
 /// What an alert shows of the conversation.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Context {
     /// What the detector calls it, such as a signature's text.
     pub signature: Option<Arc<str>>,
@@ -68,7 +68,7 @@ pub struct Context {
 }
 
 /// One HTTP request as an alert shows it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct HttpContext {
     /// The Host header.
     pub host: Option<Arc<str>>,

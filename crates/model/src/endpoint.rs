@@ -86,7 +86,7 @@ impl End {
 }
 
 /// One thing for each end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct PerEnd<T> {
     /// What belongs to the source.
     pub src: T,

@@ -8,6 +8,7 @@
 //! [`Question`] (what a trace must know), [`Trace`] (the answer).
 
 mod alert;
+mod arrival;
 mod endpoint;
 mod name;
 mod port_plan;
@@ -19,10 +20,12 @@ mod rivals;
 mod session;
 mod site;
 mod socket;
+mod switch;
 mod time;
 pub mod trace;
 
 pub use alert::{Alert, AlertClass, AlertId, Context, HttpContext};
+pub use arrival::Arrival;
 pub use endpoint::{End, Endpoint, PerEnd, Role, is_public};
 pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, SourceName};
 pub use port_plan::{Ipv4Ranges, PortOrder, PortPlan};
@@ -37,5 +40,6 @@ pub use site::{
     Site, Tenure, Translator,
 };
 pub use socket::{Process, Socket};
+pub use switch::{Switch, Switches};
 pub use time::{EmptySpan, LogTime, NotATime, Span};
 pub use trace::Trace;

@@ -2,7 +2,7 @@
 
 use crate::{
     AccountId, AssetId, ContainerId, Endpoint, GatewayName, LogTime, PortPlan, Protocol, Realm, RegionId,
-    SourceName, Span,
+    SourceName, Span, Switches,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
@@ -63,6 +63,8 @@ pub struct Gateway {
     pub instance: Option<AssetId>,
     /// Its logs that could be read.
     pub logs: BTreeSet<LogIx>,
+    /// For which alerts it is traced through.
+    pub switches: Switches,
 }
 
 /// What a gateway is.
@@ -320,6 +322,7 @@ impl Gateway {
             listeners: None,
             instance: None,
             logs: BTreeSet::new(),
+            switches: Switches::default(),
         }
     }
 

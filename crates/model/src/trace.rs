@@ -36,6 +36,9 @@ pub struct Trace {
     pub late: bool,
     /// From the alert's arrival to this answer, in milliseconds; 0 in batch.
     pub waited_ms: u64,
+    /// An operator had it traced as if nothing was ever switched off; left out where nobody did.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub backfill: bool,
     /// The source's end.
     pub src: EndTrace,
     /// The destination's end.
@@ -108,7 +111,7 @@ pub enum Owner {
 }
 
 /// An endpoint in its realm.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 pub struct Place {
     /// The address space in which the address is meant.
     pub realm: Realm,

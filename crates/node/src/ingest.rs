@@ -48,6 +48,7 @@ pub(crate) fn ingest(
         cited,
         whole: tells == Tells::BothEdges && !cited,
         again: !sieve.is_open(),
+        before: 0,
         takes: None,
     };
     let mut report = SourceReport::of(plan);
@@ -128,7 +129,7 @@ fn hear(
                 let decoder = templates.take().map_or_else(|| plan.decoder(&found.location), Ok)?;
                 let (file, name) = (found.location.to_string(), found.location.name());
                 match plan.format.traits().framing {
-                    Framing::Lines => reading::lines(&file, name.as_str(), input, decoder, wanted)?,
+                    Framing::Lines => reading::lines(&file, name.as_str(), input, decoder, wanted)?.0,
                     Framing::FlowMessages => {
                         let (told, decoder) = messages::read(name.as_str(), input, decoder, wanted);
                         templates = Some(decoder);

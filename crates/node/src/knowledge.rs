@@ -122,13 +122,11 @@ impl Knowledge {
     }
 
     /// What must be known before an alert can be traced, as far as that can be told by now; nothing if it can.
-    pub(crate) fn lacks(&self, alert: &Alert) -> Vec<Question> {
+    pub(crate) fn lacks(&self, alert: &Alert, regardless: bool) -> Vec<Question> {
         if self.past.is_none() {
             return Vec::new();
         }
-        let room = Arena::new();
-        let memory = |question: &Question| self.knows(question).then(|| self.memory.answer(question, &room));
-        match unmasq_engine::trace(alert, &Known::with(&self.site, &memory)) {
+        match self.outcome(alert, regardless) {
             Outcome::Need(questions) => questions,
             Outcome::Traced(..) => Vec::new(),
         }
@@ -144,6 +142,43 @@ impl Knowledge {
             self.memory.replace_sessions(sessions, block);
         }
         Ok(())
+    }
+
+    /// The site and the store as they are now; what was read of it before is forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn renew(&mut self, prepared: &Prepared) -> Result<(), NodeError> {
+        let Some(known) = &mut self.past else { return Ok(()) };
+        let (mut site, mut sources, mut unread) = (prepared.site.clone(), Vec::new(), Vec::new());
+        let mut past = Past::of(known.store_now()?, &mut site, &mut sources, &mut unread)?;
+        past.set_recent(known.take_recent());
+        (self.site, self.past) = (SiteMap::of(site), Some(past));
+        (self.sources, self.unread) = (sources, unread);
+        self.memory.replace_sessions(Vec::new(), Block::default());
+        Ok(())
+    }
+
+    /// Forgets what was read of the store.
+    pub(crate) fn forget(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.forget();
+            self.memory.replace_sessions(Vec::new(), Block::default());
+        }
+    }
+
+    /// The store behind it.
+    pub(crate) fn past(&mut self) -> Option<&mut Past> {
+        self.past.as_mut()
+    }
+
+    /// What one alert means and what that rests on; or what must be known first. It may be traced regardless of
+    /// switches.
+    pub(crate) fn outcome(&self, alert: &Alert, regardless: bool) -> Outcome {
+        let room = Arena::new();
+        let memory = |question: &Question| self.knows(question).then(|| self.memory.answer(question, &room));
+        let known = Known::with(&self.site, &memory);
+        unmasq_engine::trace(alert, &if regardless { known.regardless_of_switches() } else { known })
     }
 
     /// What one alert means.

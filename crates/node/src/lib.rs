@@ -9,6 +9,8 @@
 
 pub mod batch;
 mod coverage;
+mod delays;
+pub mod forms;
 pub mod history;
 pub mod import;
 mod ingest;
@@ -26,6 +28,8 @@ mod plan;
 mod processes;
 mod progress;
 mod reading;
+mod recent;
+pub mod serve;
 mod shown;
 mod skips;
 mod summary;
@@ -33,6 +37,7 @@ mod summary;
 pub use knowledge::{Knowledge, SourceReport, Unread};
 pub use plan::{SessionsArg, Sources};
 pub use progress::{Progress, Silent};
+pub use recent::Window;
 pub use skips::{Skip, Skips};
 pub use summary::{GatewayCount, Summary};
 
@@ -106,6 +111,20 @@ pub enum NodeError {
     /// The store could not be used.
     #[error("cannot use the store")]
     Store(#[source] unmasq_store::StoreError),
+    /// What is to be listened to cannot be.
+    #[error("cannot receive syslog")]
+    Listen(#[source] unmasq_io::listen::ListenError),
+    /// A folder could not be made.
+    #[error("cannot make the folder `{}`", .path.display())]
+    Folder {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The work file could not be used.
+    #[error("cannot use the work file")]
+    Work(#[source] unmasq_work::WorkError),
     /// The answers could not be written.
     #[error("cannot write the traced alerts")]
     Write(#[source] std::io::Error),
@@ -116,6 +135,12 @@ fn listed(candidates: &[String]) -> String {
 }
 
 impl NodeError {
+    /// Whether a store that was named is not there, or not yet.
+    #[must_use]
+    pub fn is_no_store(&self) -> bool {
+        matches!(self, Self::Store(unmasq_store::StoreError::NoStore { .. }))
+    }
+
     /// What to try, if anything helps in general.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -133,7 +158,8 @@ impl NodeError {
             Self::TwoFormats { .. } => Some("give it once, in the format that it is in".into()),
             Self::ForeignField { .. } => Some("choose another name for ours, such as --field unmasq".into()),
             Self::Store(source) => Some(source.hint()),
-            Self::Inventory(_) | Self::Write(_) => None,
+            Self::Work(source) => Some(source.hint()),
+            Self::Inventory(_) | Self::Write(_) | Self::Folder { .. } | Self::Listen(_) => None,
         }
     }
 }

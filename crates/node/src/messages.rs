@@ -17,6 +17,7 @@ pub(crate) fn read(
     let mut said = Said::default();
     // Where the last stretch of noise ended: one may come in pieces.
     let mut noise = None;
+    let mut end = 0;
     loop {
         match messages.next_message() {
             Ok(Some(Message { offset, bytes, kind })) => {
@@ -27,6 +28,7 @@ pub(crate) fn read(
                     MessageKind::Cut => said.unreadable.push((offset, BREAKS_OFF)),
                     MessageKind::Whole => {
                         noise = None;
+                        end = offset + bytes.len() as u64;
                         decoder.read_at(offset, bytes, &mut said);
                     }
                 }
@@ -41,6 +43,9 @@ pub(crate) fn read(
         }
     }
     decoder.finish(&mut said);
+    // What no template was there for is read when the file goes on, or when one before it brings the template.
+    let waiting = said.unreadable.iter().map(|(offset, _)| offset.saturating_sub(1)).min();
+    told.offset = Some(waiting.unwrap_or(end).min(end));
     take(file, &mut said, wanted, &mut told);
     (told, decoder)
 }

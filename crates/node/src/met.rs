@@ -47,6 +47,7 @@ impl<N: Name> Met<N> {
     }
 
     /// The number of a name, which it keeps.
+    #[inline]
     pub(crate) fn number(&mut self, name: &N) -> NameIx {
         let place = name.address() / 16 % REMEMBERED;
         match &self.remembered[place] {
@@ -59,6 +60,7 @@ impl<N: Name> Met<N> {
         }
     }
 
+    #[cold]
     fn sought(&mut self, name: &N) -> NameIx {
         if let Some(&known) = self.by_name.get(name) {
             return known;

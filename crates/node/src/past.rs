@@ -5,21 +5,25 @@ use crate::{
     coverage::{Covered, Stated, described},
     ingest::gateways,
     met::Met,
-    shown::Shown,
+    recent::{Calls, Recent, Unpacked, Window},
+    shown::{Shown, latest},
 };
 use foldhash::fast::FixedState;
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashSet},
     hash::BuildHasher,
     path::Path,
     time::Duration,
 };
-use unmasq_decode::{Format, Sighting, assemble};
+use unmasq_decode::{Fact, Format, Record, Sighting, Tells, assemble};
+use unmasq_engine::{News, OpenQuestions};
 use unmasq_index::{Block, Row, Written};
 use unmasq_model::{
-    Evidence, GatewayIx, GatewayName, LogIx, LogTime, Question, Realm, Session, Site, SourceName,
+    Evidence, GatewayIx, GatewayName, LogIx, LogTime, Question, Realm, Request, Session, SessionsQuestion,
+    Site, SourceName, Span, Translation,
 };
-use unmasq_store::{LogEntry, LogFacts, Other, Plain, Store};
+use unmasq_store::{LogEntry, LogFacts, LotFiles, Other, Plain, Store};
 
 /// A store, and what was asked of it so far.
 #[derive(Debug)]
@@ -34,6 +38,18 @@ pub(crate) struct Past {
     others: BTreeSet<Other>,
     /// Plain sessions of which a row cannot hold everything.
     large: Vec<Session>,
+    /// What records of each log tell.
+    tells: BTreeMap<SourceName, Tells>,
+    /// The last hours of it, if they are held.
+    recent: Option<Recent>,
+}
+
+/// What a store counts of a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LogCounts {
+    pub(crate) format: String,
+    pub(crate) records: u64,
+    pub(crate) skipped: u64,
 }
 
 /// What is known of sessions now.
@@ -50,7 +66,16 @@ impl Past {
         sources: &mut Vec<SourceReport>,
         unread: &mut Vec<Unread>,
     ) -> Result<Self, NodeError> {
-        let store = Store::open(path).map_err(NodeError::Store)?;
+        Self::of(Store::open(path).map_err(NodeError::Store)?, site, sources, unread)
+    }
+
+    /// The same of a store that is open. Nothing was asked of it yet.
+    pub(crate) fn of(
+        store: Store,
+        site: &mut Site,
+        sources: &mut Vec<SourceReport>,
+        unread: &mut Vec<Unread>,
+    ) -> Result<Self, NodeError> {
         unread.extend(store.wrong().iter().map(Unread::damaged));
         let mut past = Self {
             store,
@@ -61,6 +86,8 @@ impl Past {
             realms: Met::nobody(),
             others: BTreeSet::new(),
             large: Vec::new(),
+            tells: BTreeMap::new(),
+            recent: None,
         };
         let expired = LogFacts::moment(past.store.manifest().expired);
         for entry in past.store.manifest().logs.clone() {
@@ -68,6 +95,7 @@ impl Past {
                 unread.push(Unread::unknown_format(&entry.name, &entry.format));
                 continue;
             };
+            past.tells.insert(entry.name.clone(), format.traits().tells);
             past.logs.insert(entry.name.clone(), known(&entry, format, expired, site, sources));
         }
         past.gateways = site.indexed_gateways().map(|(ix, gateway)| (gateway.name.clone(), ix)).collect();
@@ -86,7 +114,20 @@ impl Past {
     pub(crate) fn recall(&mut self, asked: &BTreeSet<Question>) -> Result<Recalled, NodeError> {
         let questions: Vec<&Question> =
             asked.iter().filter(|question| is_asked_of_sessions(question)).collect();
-        let found = self.store.find(&questions).map_err(NodeError::Store)?;
+        let recent = self.recent.as_ref();
+        let is_recent = |asked: &SessionsQuestion| recent.is_some_and(|recent| recent.covers(asked.during));
+        let found = self.store.find_but(&questions, is_recent).map_err(NodeError::Store)?;
+        if let Some(recent) = recent {
+            let asked = questions.iter().filter_map(|question| match question {
+                Question::Sessions(asked) if is_recent(asked) => Some(asked),
+                _ => None,
+            });
+            let calls = Calls { gateways: &self.gateways, logs: &self.logs };
+            let held = recent.find(&asked.collect::<Vec<_>>(), &calls);
+            self.large.extend(held);
+            self.large.sort_unstable();
+            self.large.dedup();
+        }
         for (rows, names) in found.plain {
             let mut gateways = Vec::new();
             gateways.extend(names.gateways.iter().map(|name| self.gateways.get(name).copied()));
@@ -103,6 +144,99 @@ impl Past {
         Ok(Recalled { sessions: self.sessions(), block: self.block() })
     }
 
+    /// What it counts of each log.
+    pub(crate) fn counts(&self) -> BTreeMap<SourceName, LogCounts> {
+        let count = |entry: &LogEntry| {
+            let (format, records) = (entry.format.clone(), entry.shown.records);
+            let skipped = entry.files.iter().map(|file| file.skipped).sum();
+            (entry.name.clone(), LogCounts { format, records, skipped })
+        };
+        self.store.manifest().logs.iter().map(count).collect()
+    }
+
+    /// The store as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn store_now(&self) -> Result<Store, NodeError> {
+        self.store.again().map_err(NodeError::Store)
+    }
+
+    /// Forgets what was asked, and the answers.
+    pub(crate) fn forget(&mut self) {
+        self.answered.clear();
+        (self.rows, self.realms) = (Vec::new(), Met::nobody());
+        self.others.clear();
+        self.large.clear();
+    }
+
+    /// Holds the last hours of it in memory.
+    ///
+    /// # Errors
+    /// When a file of it is missing or damaged.
+    pub(crate) fn hold_recent(&mut self, window: Window) -> Result<&Recent, NodeError> {
+        let recent = Recent::of(&self.store, window, latest(&self.store.manifest().logs))?;
+        Ok(self.recent.insert(recent))
+    }
+
+    /// What is held of the last hours.
+    pub(crate) fn take_recent(&mut self) -> Option<Recent> {
+        self.recent.take()
+    }
+
+    /// Goes on with what is held; what is stored by now must be [added](Self::touch).
+    pub(crate) fn set_recent(&mut self, recent: Option<Recent>) {
+        self.recent = recent;
+        if let (Some(recent), Some(latest)) = (&mut self.recent, latest(&self.store.manifest().logs)) {
+            recent.move_on(latest);
+        }
+    }
+
+    /// Adds the alerts that a lot may answer, notes what is new for others, and holds what it has of the last hours.
+    ///
+    /// # Errors
+    /// When a file of it is missing or damaged.
+    pub(crate) fn touch(
+        &mut self,
+        lot: &LotFiles,
+        open: &OpenQuestions,
+        news: &mut News,
+        touched: &mut BTreeSet<u64>,
+    ) -> Result<(), NodeError> {
+        let (mut recent, all) = (self.recent.take(), RefCell::new((news, touched)));
+        let touch = |translation: &Translation, request: Option<&Request>, reach: Option<Span>| {
+            let (news, touched) = &mut *all.borrow_mut();
+            open.touch(translation, request, reach, touched);
+            news.note(translation, request, reach);
+        };
+        let plain = |rows: &[Plain], names: &unmasq_store::Names| {
+            if let Some(recent) = &mut recent {
+                recent.add(rows, names);
+            }
+            for (translation, start, end) in rows.iter().filter_map(unmasq_store::session_of) {
+                touch(&translation, None, Some(start.hull(end)));
+            }
+        };
+        let other = |other: &Other| {
+            let Record { translation, request, fact, .. } = &other.record;
+            match (self.tells.get(&other.log), fact) {
+                (Some(Tells::BothEdges), Fact::Whole { start, end, .. }) => {
+                    touch(translation, request.as_deref(), Some(start.hull(*end)));
+                }
+                (Some(Tells::Connection), _) => {
+                    let (news, touched) = &mut *all.borrow_mut();
+                    open.touch_addresses(translation, touched);
+                    news.note_addresses(translation);
+                }
+                _ => touch(translation, request.as_deref(), None),
+            }
+        };
+        // What was not read to its end is not held: then nothing is, and everything is sought in the store.
+        self.store.each_of(lot, plain, other).map_err(NodeError::Store)?;
+        self.recent = recent;
+        Ok(())
+    }
+
     fn place(&self, names: &unmasq_store::Names, plain: &Plain) -> Option<(LogIx, u32)> {
         let (log, files) = self.logs.get(names.logs.get(plain.log as usize)?)?;
         let file = names.files.get(plain.file as usize)?;
@@ -110,24 +244,10 @@ impl Past {
     }
 
     fn take(&mut self, plain: &Plain, gateway: GatewayIx, log: LogIx, file: u32, realm: Option<Realm>) {
-        let Some((translation, start, end)) = unmasq_store::session_of(plain) else { return };
         let number = realm.as_ref().map(|realm| self.realms.number(realm));
         let written = Written { gateway, log, file, line: plain.line, realm: number };
-        match Row::of(&translation, start, end, &written) {
-            Some(row) => self.rows.push(row),
-            None => {
-                let evidence = vec![Evidence { log, file, line: plain.line, record: "".into() }];
-                self.large.push(Session {
-                    gateway,
-                    translation,
-                    request: None,
-                    inside_realm: realm,
-                    start,
-                    end,
-                    proven: None,
-                    evidence,
-                });
-            }
+        if let Some(unpacked) = Unpacked::of(plain, &written, realm) {
+            unpacked.into_either(&mut self.rows, &mut self.large);
         }
     }
 

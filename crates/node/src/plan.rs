@@ -29,6 +29,8 @@ pub struct Sources {
     pub store: Option<PathBuf>,
     /// Session logs; if there are none, those that the inventory names.
     pub sessions: Vec<SessionsArg>,
+    /// Session logs that are sent to a service, beside those: folders of files. That there is nothing yet is no error.
+    pub heard: Vec<SessionsArg>,
     /// Process records.
     pub processes: Vec<String>,
     /// For times that carry no zone.
@@ -192,10 +194,13 @@ pub(crate) fn logs(
     inventory: Option<&Inventory>,
     unread: &mut Vec<Unread>,
 ) -> Result<Vec<LogPlan>, NodeError> {
+    let heard = given(&sources.heard, inventory, &mut Vec::new())?;
     let mut plans = match inventory {
-        Some(inventory) if sources.sessions.is_empty() => declared(inventory, unread)?,
+        Some(inventory) if sources.sessions.is_empty() => declared(inventory, &heard, unread)?,
         _ => given(&sources.sessions, inventory, unread)?,
     };
+    plans.extend(heard);
+    tell_apart(&mut plans);
     for plan in &mut plans {
         plan.facts.zone = plan.facts.zone.take().or_else(|| sources.zone.clone());
     }
@@ -204,11 +209,16 @@ pub(crate) fn logs(
 }
 
 /// The logs that the inventory names, as far as their forms can be read. Files that one key of it
-/// names by a pattern are the pieces of one log if they are called so.
-fn declared(inventory: &Inventory, unread: &mut Vec<Unread>) -> Result<Vec<LogPlan>, NodeError> {
+/// names by a pattern are the pieces of one log if they are called so. What is heard is not read from a file of its name.
+fn declared(
+    inventory: &Inventory,
+    heard: &[LogPlan],
+    unread: &mut Vec<Unread>,
+) -> Result<Vec<LogPlan>, NodeError> {
     let mut by_key: BTreeMap<&str, (&LogFile, Vec<Found>)> = BTreeMap::new();
     let mut later = Vec::new();
-    for log in &inventory.logs {
+    let is_file = |log: &&LogFile| heard.iter().all(|heard| heard.name != log.name);
+    for log in inventory.logs.iter().filter(is_file) {
         match (&log.format, log.format.as_ref().map(|name| name.parse::<Format>())) {
             (Some(name), Some(Err(_))) => later.push(format!("{} ({name})", log.name)),
             _ => match expand_in(Path::new(""), &log.path.to_string_lossy()) {
@@ -326,7 +336,11 @@ fn tell_apart(plans: &mut [LogPlan]) {
     let names: Vec<SourceName> = plans.iter().map(|plan| plan.name.clone()).collect();
     for plan in plans {
         if names.iter().filter(|name| **name == plan.name).count() > 1 {
-            let path = plan.files[0].location.to_string();
+            // The oldest piece of a rotated log goes away some day; its name stays.
+            let path = match &plan.files[0].location {
+                Location::File(path) => path.with_file_name(plan.name.as_str()).display().to_string(),
+                Location::Stdin => Location::Stdin.to_string(),
+            };
             if plan.gateway.as_str() == plan.name.as_str() {
                 plan.gateway = path.as_str().into();
             }
@@ -412,5 +426,5 @@ fn hint(sample: &[u8], file: &str) -> String {
         return "it looks like process records: give it with --processes".into();
     }
     let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-    format!("say which it is: --sessions FORMAT:{file}, where FORMAT is one of {}", names.join(", "))
+    format!("say which it is: FORMAT:{file}, where FORMAT is one of {}", names.join(", "))
 }

@@ -4,6 +4,7 @@ use crate::{
     NodeError, Skips,
     met::{Met, NameIx},
     ordered::{Ordered, WORKERS_MAX, on_every_core},
+    plan::LogPlan,
     shown::Shown,
 };
 use std::{
@@ -17,7 +18,7 @@ use unmasq_decode::{Brief, Decoder, Fact, Record, Tells, Unreadable, cite};
 use unmasq_engine::Sieve;
 use unmasq_index::{Row, Written};
 use unmasq_io::source::{Chunk, ChunkPart, Chunks, Input, LINE_LIMIT, ReadError};
-use unmasq_model::{GatewayIx, GatewayName, LogIx, Realm};
+use unmasq_model::{Endpoint, GatewayIx, GatewayName, LogIx, Realm, Span, Translation};
 
 /// What is wanted of records.
 #[derive(Clone, Copy)]
@@ -32,8 +33,29 @@ pub(crate) struct Wanted<'w> {
     pub(crate) whole: bool,
     /// Whether more may be wanted later.
     pub(crate) again: bool,
+    /// How many lines of the file were read before.
+    pub(crate) before: u64,
     /// Who takes what was read before the file is at its end, if anybody does.
     pub(crate) takes: Option<&'w dyn Takes>,
+}
+
+/// Keeps everything.
+static OPEN: Sieve = Sieve::open();
+
+impl<'w> Wanted<'w> {
+    /// Everything that a file of a log says beyond its first `before` lines, for whoever takes it.
+    pub(crate) fn everything(plan: &'w LogPlan, before: u64, takes: &'w dyn Takes) -> Self {
+        let tells = plan.format.traits().tells;
+        Self {
+            gateway: &plan.gateway,
+            keeps: Keeps { sieve: &OPEN, tells },
+            cited: true,
+            whole: tells == Tells::BothEdges,
+            again: false,
+            before,
+            takes: Some(takes),
+        }
+    }
 }
 
 /// Somebody who takes what a file says part by part, so that it need not be held.
@@ -103,6 +125,8 @@ pub(crate) struct Kept {
 
 /// Everything that a file says.
 pub(crate) struct Told {
+    /// How many of its lines were read before.
+    pub(crate) before: u64,
     /// How many lines or messages there were that hold anything.
     pub(crate) lines: u64,
     /// How many there were that hold nothing.
@@ -117,6 +141,8 @@ pub(crate) struct Told {
     pub(crate) realms: Met<Realm>,
     /// How many parts of it were taken.
     pub(crate) parts: u64,
+    /// Up to which offset a binary file was told.
+    pub(crate) offset: Option<u64>,
     /// Whether the last line is not ended, so that it may become another: it was not read, or not believed.
     pub(crate) unended: bool,
     /// Why it could not be read to its end.
@@ -124,9 +150,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Up to which line everything was told. One that was cut is read again when the file goes on.
+    /// Up to where everything was told. A line that was cut is read again when the file goes on.
     fn position(&self) -> u64 {
-        self.lines + self.blank - u64::from(self.unended && self.broken.is_some())
+        let lines =
+            || self.before + self.lines + self.blank - u64::from(self.unended && self.broken.is_some());
+        self.offset.unwrap_or_else(lines)
     }
 
     /// What was kept since the part before.
@@ -145,6 +173,7 @@ impl Told {
 
     pub(crate) fn nothing(wanted: &Wanted<'_>) -> Self {
         Self {
+            before: wanted.before,
             lines: 0,
             blank: 0,
             skips: Skips::default(),
@@ -153,6 +182,7 @@ impl Told {
             rows: Vec::new(),
             realms: Met::nobody(),
             parts: 0,
+            offset: None,
             unended: false,
             broken: None,
         }
@@ -160,7 +190,8 @@ impl Told {
 }
 
 /// Reads all lines of `input`. Whoever is free takes the next chunk, and hands in what it says when the
-/// chunks before it have been handed in; so the answer does not depend on who read what.
+/// chunks before it have been handed in; so the answer does not depend on who read what. Gives back the decoder,
+/// for what the file may say later.
 ///
 /// # Errors
 /// When its times need a zone that nobody gave, and when a part cannot be taken.
@@ -170,7 +201,7 @@ pub(crate) fn lines(
     input: Input,
     decoder: Box<dyn Decoder>,
     wanted: Wanted<'_>,
-) -> Result<Told, NodeError> {
+) -> Result<(Told, Box<dyn Decoder>), NodeError> {
     let source = Mutex::new(Source { chunks: Chunks::new(input), decoder, turns: 0, broken: None });
     let handed_in = Ordered::new((Told::nothing(&wanted), None));
     let failed = AtomicBool::new(false);
@@ -215,8 +246,9 @@ pub(crate) fn lines(
     for shown in readers {
         told.shown.add(shown);
     }
-    told.broken = source.into_inner().unwrap_or_else(PoisonError::into_inner).broken;
-    Ok(told)
+    let Source { broken, decoder, .. } = source.into_inner().unwrap_or_else(PoisonError::into_inner);
+    told.broken = broken;
+    Ok((told, decoder))
 }
 
 /// The input, and the decoder that others are forked from.
@@ -336,12 +368,16 @@ impl<'w> Reader<'w> {
         if line.len() >= LINE_LIMIT {
             return self.refuse(TOO_LONG);
         }
-        // Nearly all are dropped where they are.
-        let noted = match decoder.brief(line) {
+        // Nearly all are dropped where they are; so none is moved.
+        let brief = decoder.brief(line);
+        let noted = match &brief {
             Some(brief) => {
-                let gateway = self.shown.note_brief(&brief);
-                if self.wanted.keeps.brief(&brief) {
-                    self.records.push(brief.into());
+                let gateway = self.shown.note_brief(brief);
+                if self.wanted.keeps.brief(brief) {
+                    match self.wanted.whole.then(|| self.brief_row(brief, gateway)).flatten() {
+                        Some(row) => self.done.rows.push(row),
+                        None => self.records.push((*brief).into()),
+                    }
                 }
                 Some(gateway)
             }
@@ -357,8 +393,8 @@ impl<'w> Reader<'w> {
             if noted.is_none() && !self.wanted.keeps.record(record) {
                 continue;
             }
-            let row = || row(record, gateway, self.done.lines, &mut self.realms);
-            match self.wanted.whole.then(row).flatten() {
+            match self.wanted.whole.then(|| row(record, gateway, self.done.lines, &mut self.realms)).flatten()
+            {
                 Some(row) => self.done.rows.push(row),
                 None => {
                     let text = if self.wanted.cited { cite(line) } else { Arc::default() };
@@ -369,6 +405,15 @@ impl<'w> Reader<'w> {
         }
         self.records.clear();
         self.done.lines += 1;
+    }
+
+    /// A record in little memory, without anything of it being copied before.
+    fn brief_row(&mut self, brief: &Brief<'_>, gateway: NameIx) -> Option<Row> {
+        let Brief { protocol, outside, inside, remote, start, end, inside_realm, .. } = *brief;
+        let [outside, inside, remote] =
+            [outside, inside, remote].map(|at| Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) });
+        let translation = Translation::of_source_nat(protocol, outside, inside, remote);
+        whole_row(&translation, [start, end], inside_realm, gateway, self.done.lines, &mut self.realms)
     }
 }
 
@@ -385,12 +430,26 @@ pub(crate) fn has_room(log: LogIx, number: u32, realms: usize) -> bool {
 /// A record in little memory, if that is possible; gateway and realm are the reader's own.
 fn row(record: &Record, gateway: NameIx, line: u64, realms: &mut Met<Realm>) -> Option<Row> {
     let Fact::Whole { start, end, proven: None } = record.fact else { return None };
-    if record.request.is_some() || realms.names().len() >= REALMS_MAX {
+    if record.request.is_some() {
         return None;
     }
-    let realm = record.inside_realm.as_ref().map(|realm| realms.number(realm));
+    whole_row(&record.translation, [start, end], record.inside_realm.as_ref(), gateway, line, realms)
+}
+
+fn whole_row(
+    translation: &Translation,
+    [start, end]: [Span; 2],
+    realm: Option<&Realm>,
+    gateway: NameIx,
+    line: u64,
+    realms: &mut Met<Realm>,
+) -> Option<Row> {
+    if realms.names().len() >= REALMS_MAX {
+        return None;
+    }
+    let realm = realm.map(|realm| realms.number(realm));
     let written = Written { gateway: GatewayIx(gateway), log: LogIx(0), file: 0, line, realm };
-    Row::of(&record.translation, start, end, &written)
+    Row::of(translation, start, end, &written)
 }
 
 /// What a reader's names are called by those that it hands in to.
@@ -403,7 +462,7 @@ struct Numbers {
 impl Done {
     /// Adds what a chunk says to what those before it said; gives back what can be used again.
     fn hand_in(mut self, file: &str, numbers: &Numbers, told: &mut Told) -> Self {
-        let before = told.lines + told.blank;
+        let before = told.before + told.lines + told.blank;
         let line = |at: u64| before + at + 1;
         self.needs_zone = None;
         for (at, why) in self.unreadable.drain(..) {

@@ -11,7 +11,7 @@ use std::{
 use unmasq_decode::{Brief, Fact, Record};
 use unmasq_index::Row;
 use unmasq_model::{GatewayName, LogTime, Translation};
-use unmasq_store::ShownEntry;
+use unmasq_store::{LogEntry, ShownEntry};
 
 /// What records show: the same in whatever order they come, and however they are dealt out to several.
 pub(crate) struct Shown {
@@ -84,15 +84,20 @@ impl Shown {
     }
 
     /// Notes that somebody is behind an address.
-    #[inline]
+    #[inline(always)]
     fn pair(&mut self, gateway: NameIx, outside: IpAddr, inside: IpAddr) {
         // A NAT may change a port alone, to avoid a clash; that does not make an inside address shared.
         let noted = Some((gateway, outside, inside != outside));
         let recent = &mut self.recent[spread(gateway, outside)];
         if *recent != noted {
             *recent = noted;
-            *self.outsides.entry((gateway, outside)).or_default() |= inside != outside;
+            self.behind(gateway, outside, inside != outside);
         }
+    }
+
+    #[cold]
+    fn behind(&mut self, gateway: NameIx, outside: IpAddr, shared: bool) {
+        *self.outsides.entry((gateway, outside)).or_default() |= shared;
     }
 
     /// Takes in what another reader of the same log was shown, and says what its names are here.
@@ -148,8 +153,13 @@ impl Shown {
     }
 }
 
+/// The latest moment of which logs in a store tell, but for clocks that are wrong.
+pub(crate) fn latest(logs: &[LogEntry]) -> Option<LogTime> {
+    logs.iter().filter_map(|log| Shown::of_entry(&log.shown).covered()).map(|covered| covered.span.to()).max()
+}
+
 /// One of the places for what was just noted.
-#[inline]
+#[inline(always)]
 fn spread(gateway: NameIx, ip: IpAddr) -> usize {
     let ip = match ip {
         IpAddr::V4(ip) => u64::from(ip.to_bits()),

@@ -3,6 +3,7 @@
 use crate::{
     column::{Kind, MISSING, Text},
     damaged::Broken,
+    encoding::width_of,
     format::TEXTS_MAX,
     names::Names,
 };
@@ -21,6 +22,13 @@ pub(crate) struct Coded {
     pub(crate) codes: Vec<u32>,
 }
 
+impl Coded {
+    /// How many bits a code takes.
+    pub(crate) fn width(&self) -> u8 {
+        width_of((self.values.len().max(1) - 1) as u64)
+    }
+}
+
 /// After so many rows it is seen whether values come again.
 const PROBE: usize = 8 << 10;
 
@@ -28,6 +36,8 @@ const PROBE: usize = 8 << 10;
 #[derive(Default)]
 pub(crate) struct Coder {
     numbers: HashMap<u64, u32, FixedState>,
+    /// The same for values of 16 bits: each has its place.
+    short: Vec<u32>,
 }
 
 impl Coder {
@@ -37,10 +47,13 @@ impl Coder {
             Kind::Text(_) => rows.len(),
             _ => rows.len() / 2,
         };
+        let is_short = kind.most() <= u16::MAX.into();
         // A port takes hardly more than its code, so few may be new; other values may take much more.
-        let most_probed = PROBE - if kind.most() <= u16::MAX.into() { PROBE / 3 } else { PROBE / 50 };
-        self.numbers.clear();
-        let numbers = &mut self.numbers;
+        let most_probed = PROBE - if is_short { PROBE / 3 } else { PROBE / 50 };
+        let Self { numbers, short } = self;
+        numbers.clear();
+        short.clear();
+        short.resize(if is_short { 1 << 16 } else { 0 }, NO_CODE);
         let mut values = Vec::new();
         let mut codes = Vec::with_capacity(rows.len());
         let (mut before, mut code) = (None, NO_CODE);
@@ -50,10 +63,13 @@ impl Coder {
                 code = if nullable && value == MISSING {
                     NO_CODE
                 } else {
-                    *numbers.entry(value).or_insert_with(|| {
+                    let place = usize::try_from(value).ok().and_then(|value| short.get_mut(value));
+                    let known = place.unwrap_or_else(|| numbers.entry(value).or_insert(NO_CODE));
+                    if *known == NO_CODE {
+                        *known = u32::try_from(values.len()).unwrap_or(NO_CODE);
                         values.push(value);
-                        u32::try_from(values.len() - 1).unwrap_or(NO_CODE)
-                    })
+                    }
+                    *known
                 };
                 if values.len() > most {
                     return None;

@@ -1,9 +1,9 @@
 //! One column of one row group, written in whichever way is smallest.
 
 use crate::{
-    column::{Column, Kind, MISSING},
+    column::{COLUMNS, Column, Kind, MISSING},
     dictionary::{Coded, Coder, NO_CODE, put_values},
-    encoding::{put_delta, put_hybrid, width_of},
+    encoding::{put_delta, put_hybrid},
     format::{Chunk, Encoding, Extremes, PageHeader, Summary, TEXTS_MAX},
     names::Names,
 };
@@ -13,9 +13,16 @@ use zstd::bulk::Compressor;
 /// How many pages are written in each way to see which is smallest.
 const SAMPLES: usize = 4;
 
+/// For so many row groups a column is written as the one was that was tried: it changes little from one to the
+/// next, and to try takes as long as to write.
+const TRIED_FOR: u8 = 16;
+
 /// What is needed again and again.
 pub(crate) struct Encoder {
-    compressor: Compressor<'static>,
+    /// Nothing is compressed without it.
+    compressor: Option<Compressor<'static>>,
+    /// For each column: what was smallest when it was tried, and how many more row groups that is believed.
+    tried: [Option<(Tried, u8)>; COLUMNS],
     coder: Coder,
     page: Vec<u8>,
     squeezed: Vec<u8>,
@@ -33,6 +40,15 @@ pub(crate) struct Encoded {
     pub(crate) ascending: bool,
 }
 
+/// What was found to be smallest for a column.
+#[derive(Clone, Copy)]
+struct Tried {
+    encoding: Encoding,
+    /// Whether codes take whole bytes.
+    whole_bytes: bool,
+    compressed: bool,
+}
+
 /// A way to write a column.
 #[derive(Clone, Copy)]
 struct Way<'c> {
@@ -44,9 +60,11 @@ struct Way<'c> {
 }
 
 impl Encoder {
-    pub(crate) fn new(level: i32) -> io::Result<Self> {
+    /// One that compresses if there is a level of zstd for it.
+    pub(crate) fn new(level: Option<i32>) -> io::Result<Self> {
         Ok(Self {
-            compressor: Compressor::new(level)?,
+            compressor: level.map(Compressor::new).transpose()?,
+            tried: [None; COLUMNS],
             coder: Coder::default(),
             page: Vec::new(),
             squeezed: Vec::new(),
@@ -66,7 +84,12 @@ impl Encoder {
     ) -> io::Result<Encoded> {
         let kind = column.kind();
         let is_text = matches!(kind, Kind::Text(_));
-        let coded = self.coder.code(values, kind, column.is_nullable());
+        let tried = self.tried(column);
+        // Where differences or plain values were smaller, nobody asks for a dictionary.
+        let coded = match tried {
+            Some(Tried { encoding: Encoding::Delta | Encoding::Plain, .. }) => None,
+            _ => self.coder.code(values, kind, column.is_nullable()),
+        };
         let mut dictionary = Vec::new();
         if let Some(coded) = &coded {
             put_values(kind, &coded.values, names, &mut dictionary);
@@ -74,7 +97,16 @@ impl Encoder {
         if is_text && dictionary.len() > TEXTS_MAX {
             return Err(io::Error::other("the names of one row group are too long"));
         }
-        let (way, compressed) = self.best_way(column, values, coded.as_ref(), &dictionary, page_rows)?;
+        let known = tried.and_then(|tried| Some((Way::again(tried, coded.as_ref())?, tried.compressed)));
+        let (way, compressed) = match known {
+            Some(known) => known,
+            None => self.best_way(column, values, coded.as_ref(), &dictionary, page_rows)?,
+        };
+        if known.is_none() {
+            let whole_bytes = way.coded.is_some_and(|coded| way.width != coded.width());
+            let tried = Tried { encoding: way.encoding, whole_bytes, compressed };
+            self.tried[column.index()] = Some((tried, TRIED_FOR - 1));
+        }
 
         let mut bytes = Vec::new();
         let mut summary = Summary::default();
@@ -107,6 +139,13 @@ impl Encoder {
         Ok(Encoded { bytes, chunk, summary, bounds, ascending })
     }
 
+    /// What was smallest for a column not long ago.
+    fn tried(&mut self, column: Column) -> Option<Tried> {
+        let (tried, left) = self.tried[column.index()].as_mut()?;
+        *left = left.checked_sub(1)?;
+        Some(*tried)
+    }
+
     /// Which way is smallest, as far as some pages show, and whether compression gains anything.
     fn best_way<'c>(
         &mut self,
@@ -119,7 +158,7 @@ impl Encoder {
         let plain = Way { encoding: Encoding::Plain, coded: None, width: 0 };
         let mut ways = Vec::new();
         if let Some(coded) = coded {
-            let exact = width_of((coded.values.len().max(1) - 1) as u64);
+            let exact = coded.width();
             // Codes of whole bytes are longer, but then compression sees which ones are frequent.
             let whole = exact.next_multiple_of(8);
             for width in if exact == whole { vec![exact] } else { vec![exact, whole] } {
@@ -136,23 +175,23 @@ impl Encoder {
         }
         let pages = values.len().div_ceil(page_rows).max(1);
         let step = pages.div_ceil(SAMPLES);
-        let squeezed_dictionary = self.compressor.compress(dictionary)?.len();
+        let squeezed_dictionary = squeezed(&mut self.compressor, dictionary)?;
         let mut best: Option<(usize, Way<'c>, bool)> = None;
         for way in ways {
-            let (mut stored, mut squeezed, mut sampled) = (0, 0, 0);
+            let (mut stored, mut packed, mut sampled) = (0, 0, 0);
             for (number, page) in values.chunks(page_rows).enumerate().skip(step / 2).step_by(step) {
                 self.fill_page(column, page, number * page_rows, way);
                 sampled += page.len();
                 stored += self.page.len();
-                squeezed += self.compressor.compress(&self.page)?.len();
+                packed += squeezed(&mut self.compressor, &self.page)?;
             }
             let whole = |bytes: usize| bytes * values.len() / sampled.max(1);
             let of_dictionary = |bytes| if way.coded.is_some() { bytes } else { 0 };
             let stored = whole(stored) + of_dictionary(dictionary.len());
-            let squeezed = whole(squeezed) + of_dictionary(squeezed_dictionary);
+            let packed = whole(packed) + of_dictionary(squeezed_dictionary);
             // What hardly shrinks is better read as it is.
-            let compressed = squeezed + squeezed / 10 < stored;
-            let size = if compressed { squeezed } else { stored };
+            let compressed = packed + packed / 10 < stored;
+            let size = if compressed { packed } else { stored };
             if best.is_none_or(|(least, ..)| size < least) {
                 best = Some((size, way, compressed));
             }
@@ -202,13 +241,14 @@ impl Encoder {
         summary: &mut Summary,
         header: impl FnOnce(PageHeader) -> PageHeader,
     ) -> io::Result<()> {
-        let stored = if compressed {
-            self.squeezed.clear();
-            self.squeezed.reserve(zstd::zstd_safe::compress_bound(self.page.len()));
-            self.compressor.compress_to_buffer(&self.page, &mut self.squeezed)?;
-            &self.squeezed
-        } else {
-            &self.page
+        let stored = match &mut self.compressor {
+            Some(compressor) if compressed => {
+                self.squeezed.clear();
+                self.squeezed.reserve(zstd::zstd_safe::compress_bound(self.page.len()));
+                compressor.compress_to_buffer(&self.page, &mut self.squeezed)?;
+                &self.squeezed
+            }
+            _ => &self.page,
         };
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(io::Error::other);
         let header = header(PageHeader {
@@ -224,6 +264,26 @@ impl Encoder {
         summary.uncompressed += (bytes.len() - before + self.page.len()) as u64;
         bytes.extend_from_slice(stored);
         Ok(())
+    }
+}
+
+impl<'c> Way<'c> {
+    /// The way that was found; `None` if it takes a dictionary and there is none.
+    fn again(tried: Tried, coded: Option<&'c Coded>) -> Option<Self> {
+        let Tried { encoding, whole_bytes, .. } = tried;
+        if encoding != Encoding::Dictionary {
+            return Some(Self { encoding, coded: None, width: 0 });
+        }
+        let exact = coded?.width();
+        Some(Self { encoding, coded, width: if whole_bytes { exact.next_multiple_of(8) } else { exact } })
+    }
+}
+
+/// How long this becomes when it is compressed, if anything is.
+fn squeezed(compressor: &mut Option<Compressor<'static>>, bytes: &[u8]) -> io::Result<usize> {
+    match compressor {
+        Some(compressor) => Ok(compressor.compress(bytes)?.len()),
+        None => Ok(bytes.len()),
     }
 }
 

@@ -106,6 +106,18 @@ impl Plain {
             | u128::from(self.remote_ip)
     }
 
+    /// Where it stands, as far as that goes into 96 bits, and which of many it is.
+    #[inline]
+    pub(crate) fn place_of(&self, number: u32) -> u128 {
+        self.place() >> 16 << 32 | u128::from(number)
+    }
+
+    /// Which of many it is of which this is the place.
+    #[inline]
+    pub(crate) fn number_in(place: u128) -> usize {
+        usize::try_from(place & u128::from(u32::MAX)).unwrap_or(usize::MAX)
+    }
+
     /// Everything but its names and where it is written, in order.
     fn facts(&self) -> impl Ord + use<> {
         (

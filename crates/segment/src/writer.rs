@@ -7,6 +7,7 @@ use crate::{
     encode::Encoder,
     format::{ChunkFooter, Footer, GroupFooter, MAGIC, Place, put_column_index, put_offset_index},
     names::{Names, Renumbering},
+    order::each_in_order,
     plain::Plain,
     seal,
 };
@@ -21,6 +22,15 @@ const TILE: usize = 256;
 const PAGE_ROWS: usize = 2 << 10;
 /// Higher ones take longer and gain nothing: the pages are short, and packed before.
 const ZSTD_LEVEL: i32 = 1;
+
+/// How a file is packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Packing {
+    /// In little room: for what is kept.
+    Small,
+    /// In little time, not compressed: for what is merged soon.
+    Quick,
+}
 
 /// What a file turned out to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,7 +74,7 @@ pub struct Writer<W> {
     index_lengths: Vec<[usize; 2]>,
 }
 
-/// Writes `rows`, which are in order, as one file. `facts` are the caller's own and come back from
+/// Writes `rows`, which are in order, as one file, packed small. `facts` are the caller's own and come back from
 /// [`crate::Segment::facts`].
 ///
 /// # Errors
@@ -80,18 +90,33 @@ pub fn write(
     Ok(writer.finish(facts)?.0)
 }
 
+/// Writes `rows`, which may be in any order, as one file of each once, packed quickly: it is to be merged soon.
+///
+/// # Errors
+/// See [`Unwritten`]; and when there are 2³² rows or more.
+pub fn write_lot(rows: &[Plain], names: &Names, out: impl Write) -> Result<Written, Unwritten> {
+    u32::try_from(rows.len()).map_err(|_| Unwritten::TooLarge("a lot"))?;
+    let mut writer = Writer::packed(Packing::Quick, out, names)?;
+    each_in_order(rows, |rows| writer.push(rows))?;
+    Ok(writer.finish(&[])?.0)
+}
+
 impl<W: Write> Writer<W> {
-    /// A file of rows whose names are all among `names`; those that no row has are left out of it.
+    /// A file of rows whose names are all among `names`, packed small; names that no row has are left out of it.
     ///
     /// # Errors
     /// What `out` says.
     pub fn new(out: W, names: &Names) -> Result<Self, Unwritten> {
+        Self::packed(Packing::Small, out, names)
+    }
+
+    fn packed(packing: Packing, out: W, names: &Names) -> Result<Self, Unwritten> {
         let ordered = Names::union(&[names]);
         let mut writer = Self {
             out,
             written: Written { rows: 0, bytes: 0, checksum: 0, hours: Vec::new(), span: None },
             crc: crc32fast::Hasher::new(),
-            encoder: Encoder::new(ZSTD_LEVEL)?,
+            encoder: Encoder::new((packing == Packing::Small).then_some(ZSTD_LEVEL))?,
             renumbering: Renumbering::new(names, &ordered),
             used: Text::ALL.map(|text| vec![false; ordered.texts(text).count()]),
             names: ordered,

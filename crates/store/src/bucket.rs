@@ -25,6 +25,7 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 use told::told;
+use unmasq_io::source::Meter;
 use unmasq_segment::Source;
 
 /// For so long a request is tried again that fails for a reason that may pass.
@@ -40,12 +41,16 @@ pub(crate) struct Bucket {
     path: PathBuf,
     prefix: Key,
     client: Arc<Client>,
+    /// Counts what is read of its objects, by whoever has opened them.
+    meter: Meter,
 }
 
 /// Speaks with the server.
 struct Client {
     objects: AmazonS3,
     runtime: Runtime,
+    /// How long the parts of a long object are.
+    part_bytes: usize,
 }
 
 /// What is shown is the place: the client knows the keys.
@@ -79,12 +84,22 @@ impl Bucket {
             .enable_all()
             .build()
             .map_err(|error| bad(error.to_string()))?;
+        let part_bytes = upload::part_bytes().map_err(bad)?;
         let path = PathBuf::from(format!("s3://{bucket}/{prefix}").trim_end_matches('/'));
-        Ok(Self { path, prefix, client: Arc::new(Client { objects, runtime }) })
+        Ok(Self {
+            path,
+            prefix,
+            client: Arc::new(Client { objects, runtime, part_bytes }),
+            meter: Meter::default(),
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
@@ -217,6 +232,7 @@ impl Source for Object {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
+        self.bucket.meter.add(range.end - range.start);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = within(&last, &range) {
             return Ok(part);

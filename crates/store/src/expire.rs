@@ -19,13 +19,21 @@ pub struct Expired {
 impl Writer {
     /// Drops the hours that ended before a moment. Sessions that reach into a later hour stay filed under that.
     ///
+    /// # Errors
+    /// As [`merge`](Self::merge), and when the manifest cannot be written.
+    pub fn expire(&mut self, before: LogTime) -> Result<Expired, StoreError> {
+        self.merge()?;
+        self.drop_before(before)
+    }
+
+    /// The same without merging: of a lot, nothing is dropped before all of it is old.
+    ///
     /// Of sessions that touch very many hours, and of other records, nothing is dropped before all of their file
     /// is old.
     ///
     /// # Errors
     /// When the manifest cannot be written.
-    pub fn expire(&mut self, before: LogTime) -> Result<Expired, StoreError> {
-        self.merge()?;
+    pub fn drop_before(&mut self, before: LogTime) -> Result<Expired, StoreError> {
         let old = |hour: i32| {
             hour != hours::LONG
                 && hour.checked_add(1).and_then(hours::begins).is_none_or(|ended| ended <= before)
@@ -56,6 +64,6 @@ impl Writer {
     }
 
     fn is_old(&self, entry: &RecordsEntry, before: LogTime) -> Result<bool, StoreError> {
-        Ok(Others::open(self.folder(), &entry.name)?.last_moment()?.is_none_or(|last| last < before))
+        Ok(Others::open(self.place(), &entry.name)?.last_moment()?.is_none_or(|last| last < before))
     }
 }

@@ -45,6 +45,18 @@ impl Store {
     /// # Errors
     /// When a file is missing, cannot be read, or is damaged where it was read.
     pub fn find(&self, questions: &[&Question]) -> Result<Found, StoreError> {
+        self.find_but(questions, |_| false)
+    }
+
+    /// The same without the plain sessions that answer questions of which `known` says so.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn find_but(
+        &self,
+        questions: &[&Question],
+        known: impl Fn(&SessionsQuestion) -> bool,
+    ) -> Result<Found, StoreError> {
         let mut sessions = Vec::new();
         let mut requests = Vec::new();
         for question in questions {
@@ -55,8 +67,10 @@ impl Store {
             }
         }
         let mut found = Found::default();
+        let unknown: Vec<&SessionsQuestion> =
+            sessions.iter().filter(|asked| !known(asked)).copied().collect();
+        self.plain(&unknown, &Peers::of(&unknown), &mut found)?;
         let peers = Peers::of(&sessions);
-        self.plain(&sessions, &peers, &mut found)?;
         for records in &self.manifest().records {
             let records = self.records(&records.name)?;
             sessions.iter().try_for_each(|asked| by_outside(&records, asked, &mut found.others))?;
@@ -88,7 +102,7 @@ impl Store {
         let in_segment = |entry: &&SegmentEntry| {
             let (here, searched) = (of(entry), is_searched(entry));
             let mut rows = Vec::new();
-            let path = self.folder().path_of(&entry.name);
+            let path = self.place().path_of(&entry.name);
             let segment = self.segment(&entry.name)?;
             segment
                 .find_many(&here, |_, row| rows.push(*row))

@@ -1,6 +1,6 @@
 //! A folder in which a file is there whole or not at all.
 
-use crate::StoreError;
+use crate::{DROPPED, StoreError};
 use bytes::Bytes;
 use std::{
     fs::{self, File, TryLockError},
@@ -9,6 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use tempfile::NamedTempFile;
+use unmasq_io::{
+    disk::{Change, OnDisk},
+    source::Meter,
+};
 use unmasq_segment::Source;
 
 /// A folder.
@@ -18,6 +22,9 @@ use unmasq_segment::Source;
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// Counts what is read of its files, by whoever has opened them.
+    meter: Meter,
+    disk: OnDisk,
 }
 
 /// What files are called that have no name yet; whoever may write removes what a crash left of them.
@@ -26,9 +33,20 @@ const UNFINISHED: &str = ".unfinished-";
 /// What the file is called that a writer holds the lock of.
 const LOCK: &str = "writer.lock";
 
+/// What a file is called that was set aside: no two files of a store have one name, whichever folder they are in.
+pub(crate) fn aside(name: &str) -> String {
+    let own = name.rsplit_once('/').map_or(name, |(_, own)| own);
+    format!("{DROPPED}/{own}")
+}
+
 impl Folder {
     pub(crate) fn at(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), meter: Meter::default(), disk: OnDisk::default() }
+    }
+
+    /// The same, on a disk that is asked.
+    pub(crate) fn on(self, disk: OnDisk) -> Self {
+        Self { disk, ..self }
     }
 
     /// Makes its folders.
@@ -61,6 +79,10 @@ impl Folder {
         &self.path
     }
 
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -70,9 +92,35 @@ impl Folder {
         fs::read(&path).map_err(StoreError::read(&path))
     }
 
+    /// Opens a file, also if it was [set aside](Self::set_aside) since somebody learned its name.
     pub(crate) fn open(&self, name: &str) -> Result<LocalFile, StoreError> {
         let path = self.path_of(name);
-        File::open(&path).map(LocalFile::of).map_err(StoreError::read(&path))
+        let opened = File::open(&path).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => File::open(self.path_of(&aside(name))).map_err(|_| error),
+            _ => Err(error),
+        });
+        let local = |file| LocalFile::of(file, self.meter.clone());
+        opened.map(local).map_err(StoreError::read(&path))
+    }
+
+    /// Puts a file where only those find it who look for it by its name.
+    pub(crate) fn set_aside(&self, name: &str) -> Result<(), StoreError> {
+        self.moved(name, &aside(name))
+    }
+
+    /// Puts a file back that was set aside.
+    pub(crate) fn put_back(&self, name: &str) -> Result<(), StoreError> {
+        self.moved(&aside(name), name)
+    }
+
+    /// Gives a file another name; one that is not there is no error.
+    fn moved(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let (from, to) = (self.path_of(from), self.path_of(to));
+        self.disk.before(Change::Name).map_err(StoreError::write(&to))?;
+        match fs::rename(from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::write(&to)(error)),
+            _ => self.disk.after(Change::Name).map_err(StoreError::write(&to)),
+        }
     }
 
     /// The names of the files in one of its folders (`""` is itself), in order; none if it is not there.
@@ -105,7 +153,7 @@ impl Folder {
             .prefix(UNFINISHED)
             .tempfile_in(folder)
             .map_err(StoreError::write(&path))?;
-        Ok(NewFile { file: BufWriter::with_capacity(1 << 20, file), path })
+        Ok(NewFile { file: BufWriter::with_capacity(1 << 20, file), path, disk: self.disk.clone() })
     }
 
     /// Writes a file; see [`NewFile::publish`].
@@ -118,9 +166,10 @@ impl Folder {
     /// Removes a file; one that is gone already is no error.
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path_of(name);
+        self.disk.before(Change::Name).map_err(StoreError::write(&path))?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::write(&path)(error)),
-            _ => Ok(()),
+            _ => self.disk.after(Change::Name).map_err(StoreError::write(&path)),
         }
     }
 
@@ -144,6 +193,7 @@ impl Folder {
 /// A file that several read at once.
 #[derive(Debug)]
 pub(crate) struct LocalFile {
+    meter: Meter,
     #[cfg(unix)]
     file: File,
     /// Elsewhere a file has one position, which is for one at a time.
@@ -153,8 +203,8 @@ pub(crate) struct LocalFile {
 
 #[cfg(unix)]
 impl LocalFile {
-    fn of(file: File) -> Self {
-        Self { file }
+    fn of(file: File, meter: Meter) -> Self {
+        Self { meter, file }
     }
 
     fn bytes(&self) -> io::Result<u64> {
@@ -168,8 +218,8 @@ impl LocalFile {
 
 #[cfg(not(unix))]
 impl LocalFile {
-    fn of(file: File) -> Self {
-        Self { file: std::sync::Mutex::new(file) }
+    fn of(file: File, meter: Meter) -> Self {
+        Self { meter, file: std::sync::Mutex::new(file) }
     }
 
     fn file(&self) -> std::sync::MutexGuard<'_, File> {
@@ -197,6 +247,7 @@ impl Source for LocalFile {
         let length = range.end.checked_sub(range.start).and_then(|length| usize::try_from(length).ok());
         let mut buffer = vec![0; length.ok_or(io::ErrorKind::UnexpectedEof)?];
         self.fill(&mut buffer, range.start)?;
+        self.meter.add(buffer.len() as u64);
         Ok(buffer.into())
     }
 }
@@ -205,6 +256,7 @@ impl Source for LocalFile {
 pub(crate) struct NewFile {
     file: BufWriter<NamedTempFile>,
     path: PathBuf,
+    disk: OnDisk,
 }
 
 impl NewFile {
@@ -213,8 +265,8 @@ impl NewFile {
     /// # Errors
     /// [`StoreError::Fenced`] if the name is taken: somebody else writes to this store.
     pub(crate) fn publish(self) -> Result<(), StoreError> {
-        let path = self.path;
-        let file = self.file.into_inner().map_err(|error| StoreError::write(&path)(error.into_error()))?;
+        let Self { file, path, disk } = self;
+        let file = file.into_inner().map_err(|error| StoreError::write(&path)(error.into_error()))?;
         file.as_file().sync_all().map_err(StoreError::write(&path))?;
         #[cfg(unix)]
         {
@@ -223,12 +275,13 @@ impl NewFile {
             let open = fs::Permissions::from_mode(0o644);
             file.as_file().set_permissions(open).map_err(StoreError::write(&path))?;
         }
+        disk.before(Change::File).map_err(StoreError::write(&path))?;
         file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::Fenced { path: path.clone() },
             _ => StoreError::write(&path)(error.error),
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        sync(folder).map_err(StoreError::write(folder))
+        sync(folder).and_then(|()| disk.after(Change::File)).map_err(StoreError::write(folder))
     }
 }
 

@@ -16,7 +16,7 @@ pub const HOURS_MAX: i32 = 24;
 const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// The hour of a moment, since the Unix epoch.
-fn hour(at: LogTime) -> i32 {
+pub(crate) fn hour(at: LogTime) -> i32 {
     // A real instant has a year of four digits; the two infinities are the ends of all hours.
     i32::try_from(at.as_unix_us().div_euclid(HOUR_US)).unwrap_or(if at == LogTime::BEGINNING {
         i32::MIN
@@ -29,6 +29,18 @@ fn hour(at: LogTime) -> i32 {
 #[must_use]
 pub fn begins(hour: i32) -> Option<LogTime> {
     LogTime::from_unix_us(i64::from(hour).checked_mul(HOUR_US)?)
+}
+
+/// When the hour of a moment begins.
+#[must_use]
+pub fn begin_of(at: LogTime) -> LogTime {
+    begins(hour(at)).unwrap_or(LogTime::BEGINNING)
+}
+
+/// Of the hours under which a session is filed that begins at that microsecond, the first that is not over by `since`.
+#[must_use]
+pub fn first_since(start_us: i64, since: LogTime) -> i32 {
+    hour(LogTime::from_unix_us(start_us).unwrap_or(LogTime::BEGINNING)).max(hour(since))
 }
 
 /// An hour as people write it: `2026-09-03T04`.

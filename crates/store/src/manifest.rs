@@ -159,6 +159,13 @@ pub struct DroppedEntry {
     pub at: u64,
 }
 
+impl DroppedEntry {
+    /// Whether other programs would read it beside what has taken its place.
+    pub(crate) fn is_data(&self) -> bool {
+        !self.name.starts_with(crate::INVENTORY)
+    }
+}
+
 /// The first line of a manifest's file.
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -253,6 +260,13 @@ impl Manifest {
         names.sort_unstable();
         names.dedup();
         Ok(names.iter().filter_map(|name| read(place, name).err()).collect())
+    }
+
+    /// How many bytes its segments and its files of other records have.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let segments = self.segments.iter().map(|entry| entry.bytes);
+        segments.chain(self.records.iter().map(|entry| entry.bytes)).sum()
     }
 
     /// The names of all files that it consists of.

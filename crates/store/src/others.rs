@@ -99,6 +99,27 @@ pub(crate) fn merge(files: &[Others], out: &mut impl Write) -> Result<Written, S
     packer.finish().map_err(written)
 }
 
+/// Writes what a file has of all logs but one; says how many records it had of that.
+pub(crate) fn without(
+    file: &Others,
+    log: &SourceName,
+    out: &mut impl Write,
+) -> Result<(Written, u64), StoreError> {
+    let mut packer = Packer::new(out);
+    let written = |error| StoreError::write(file.frames.path())(error);
+    let mut left_out = 0;
+    for line in file.frames.lines() {
+        let line = line?;
+        let Line { key, other }: Line<Other> = file.parsed(&line)?;
+        if other.log != *log {
+            packer.line(&line).map_err(written)?;
+        } else if Key::of(&other.record).first().is_some_and(|first| first.to_string() == key) {
+            left_out += 1;
+        }
+    }
+    Ok((packer.finish().map_err(written)?, left_out))
+}
+
 /// A file of them.
 #[derive(Debug)]
 pub(crate) struct Others {
@@ -150,6 +171,16 @@ impl Others {
         })
     }
 
+    /// Whether any of them is of a log.
+    pub(crate) fn has(&self, log: &SourceName) -> Result<bool, StoreError> {
+        for line in self.frames.lines() {
+            if self.read(&line?)?.log == *log {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The last moment of which any of them tells; `None` if there is none.
     pub(crate) fn last_moment(&self) -> Result<Option<LogTime>, StoreError> {
         let mut last = None;
@@ -163,6 +194,14 @@ impl Others {
         Ok(last)
     }
 
+    /// Gives each to `take`; one that has two keys comes twice.
+    pub(crate) fn each(&self, mut take: impl FnMut(&Other)) -> Result<(), StoreError> {
+        self.frames.lines().try_for_each(|line| {
+            take(&self.read(&line?)?);
+            Ok(())
+        })
+    }
+
     /// Reads all of it.
     pub(crate) fn verify(&self) -> Result<u64, StoreError> {
         let mut lines = 0;
@@ -174,10 +213,13 @@ impl Others {
     }
 
     fn read(&self, line: &str) -> Result<Other, StoreError> {
-        let line: Line<Other> = serde_json::from_str(line).map_err(|error| StoreError::Damaged {
+        Ok(self.parsed(line)?.other)
+    }
+
+    fn parsed(&self, line: &str) -> Result<Line<Other>, StoreError> {
+        serde_json::from_str(line).map_err(|error| StoreError::Damaged {
             path: self.frames.path().to_owned(),
             what: format!("a line is no record: {error}"),
-        })?;
-        Ok(line.other)
+        })
     }
 }

@@ -12,6 +12,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
 };
+use unmasq_io::{disk::OnDisk, source::Meter};
 use unmasq_segment::Source;
 
 /// Where the files of a store lie: whatever kind it is of, a file is there whole or not at all, and is never
@@ -56,6 +57,14 @@ impl Place {
         }
     }
 
+    /// The same; where it is a folder, on a disk that is asked.
+    pub(crate) fn on(self, disk: OnDisk) -> Self {
+        match self {
+            Self::Folder(folder) => Self::Folder(folder.on(disk)),
+            Self::Bucket(bucket) => Self::Bucket(bucket),
+        }
+    }
+
     /// Makes what must be there before anything is written.
     pub(crate) fn make(&self, inner: &[&str]) -> Result<(), StoreError> {
         match self {
@@ -86,6 +95,14 @@ impl Place {
         match self {
             Self::Folder(folder) => folder.path(),
             Self::Bucket(bucket) => bucket.path(),
+        }
+    }
+
+    /// Counts the bytes that are read of files that were [opened](Self::open).
+    pub(crate) fn meter(&self) -> &Meter {
+        match self {
+            Self::Folder(folder) => folder.meter(),
+            Self::Bucket(bucket) => bucket.meter(),
         }
     }
 
@@ -144,6 +161,23 @@ impl Place {
         match self {
             Self::Folder(folder) => folder.put(name, bytes),
             Self::Bucket(bucket) => bucket.put(name, &Bytes::copy_from_slice(bytes)),
+        }
+    }
+
+    /// Puts a file that is no part of the store any more where only those find it who look for it by its name. An
+    /// object cannot be moved: it stays where it is.
+    pub(crate) fn set_aside(&self, name: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(folder) => folder.set_aside(name),
+            Self::Bucket(_) => Ok(()),
+        }
+    }
+
+    /// Puts a file back that was set aside.
+    pub(crate) fn put_back(&self, name: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(folder) => folder.put_back(name),
+            Self::Bucket(_) => Ok(()),
         }
     }
 

@@ -72,7 +72,7 @@ impl Store {
         let mut hours: BTreeMap<i32, HourStats> = BTreeMap::new();
         let manifest = self.manifest();
         for entry in &manifest.segments {
-            let path = self.folder().path_of(&entry.name);
+            let path = self.place().path_of(&entry.name);
             let segment = self.segment(&entry.name)?;
             let mut counts: BTreeMap<(i32, u32), u64> = BTreeMap::new();
             segment
@@ -110,14 +110,13 @@ impl Store {
             records: log.shown.records,
             skipped: log.files.iter().map(|file| file.skipped).sum(),
         });
-        let segments = manifest.segments.iter().map(|entry| entry.bytes);
         Ok(Stats {
             logs: logs.collect(),
             hours: hours.into_values().collect(),
             others: manifest.records.iter().map(|entry| entry.lines).sum(),
             files: manifest.segments.len() + manifest.records.len(),
             unmerged: manifest.segments.iter().filter(|entry| !entry.is_sealed()).count(),
-            bytes: segments.chain(manifest.records.iter().map(|entry| entry.bytes)).sum(),
+            bytes: manifest.bytes(),
             dropped: manifest.dropped.len(),
         })
     }

@@ -6,12 +6,13 @@ use crate::{
     place::{Place, StoredFile},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 use tempfile::TempDir;
+use unmasq_io::source::Meter;
 use unmasq_segment::Segment;
 
 /// A store, as it was when it was opened. Whoever writes to it meanwhile changes nothing here.
@@ -43,6 +44,19 @@ impl Store {
         Ok(Self { place, manifest, wrong, segments, records })
     }
 
+    /// The same store as it is now. Files that were opened stay open.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn again(&self) -> Result<Self, StoreError> {
+        let now = Self::open(self.place.path())?;
+        let files: BTreeSet<&str> = now.manifest.files().collect();
+        let segments = retained(&self.segments, &files);
+        let records = retained(&self.records, &files);
+        drop(files);
+        Ok(Self { segments, records, ..now })
+    }
+
     /// What it consists of.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
@@ -55,7 +69,13 @@ impl Store {
         &self.wrong
     }
 
-    pub(crate) fn folder(&self) -> &Place {
+    /// Counts the bytes that are read of its files.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        self.place.meter()
+    }
+
+    pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
@@ -67,6 +87,16 @@ impl Store {
     pub(crate) fn records(&self, name: &str) -> Result<Arc<Others>, StoreError> {
         opened(&self.records, name, || Others::open(&self.place, name))
     }
+}
+
+/// What was opened of files that are still there.
+fn retained<T>(
+    all: &Mutex<BTreeMap<String, Arc<T>>>,
+    files: &BTreeSet<&str>,
+) -> Mutex<BTreeMap<String, Arc<T>>> {
+    let all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    let there = all.iter().filter(|(name, _)| files.contains(name.as_str()));
+    Mutex::new(there.map(|(name, opened)| (name.clone(), Arc::clone(opened))).collect())
 }
 
 /// Opens a file of plain sessions.

@@ -1,8 +1,10 @@
 //! Whether everything is there as it was written.
 
-use crate::{GROUPS, HOURS, INVENTORY, Manifest, RECORDS, Store, StoreError, place::StoredFile};
+use crate::{
+    DROPPED, GROUPS, HOURS, INVENTORY, Manifest, RECORDS, Store, StoreError, folder::aside, place::StoredFile,
+};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 use unmasq_segment::Source;
 
 /// What a store was found to be.
@@ -49,26 +51,26 @@ impl Store {
     pub fn verify(&self) -> Result<Verified, StoreError> {
         let mut verified = Verified { files: 0, bytes: 0, rows: 0, findings: Vec::new() };
         for wrong in self.wrong() {
-            verified.findings.push(Finding::of(self.folder().path().to_owned(), wrong, true));
+            verified.findings.push(Finding::of(self.place().path().to_owned(), wrong, true));
         }
-        for damaged in self.manifest().damaged(self.folder())? {
-            verified.findings.push(Finding::of(self.folder().path().to_owned(), &damaged, false));
+        for damaged in self.manifest().damaged(self.place())? {
+            verified.findings.push(Finding::of(self.place().path().to_owned(), &damaged, false));
         }
         for entry in &self.manifest().segments {
             let read = || {
-                let segment = crate::store::open_segment(self.folder(), &entry.name)?;
-                let path = self.folder().path_of(&entry.name);
+                let segment = crate::store::open_segment(self.place(), &entry.name)?;
+                let path = self.place().path_of(&entry.name);
                 let rows = segment.rows();
                 segment.verify().map_err(|error| StoreError::segment(&path, error)).map(|()| rows)
             };
             verified.add(self, &entry.name, (entry.bytes, entry.checksum), entry.rows, read);
         }
         for entry in &self.manifest().records {
-            let read = || crate::others::Others::open(self.folder(), &entry.name)?.verify();
+            let read = || crate::others::Others::open(self.place(), &entry.name)?.verify();
             verified.add(self, &entry.name, (entry.bytes, entry.checksum), entry.lines, read);
         }
         if let Some(entry) = &self.manifest().inventory {
-            let bytes = self.folder().read(&entry.name).map_or(0, |bytes| bytes.len() as u64);
+            let bytes = self.place().read(&entry.name).map_or(0, |bytes| bytes.len() as u64);
             verified.add(self, &entry.name, (bytes, entry.checksum), 0, || Ok(0));
         }
         verified.strangers(self)?;
@@ -88,11 +90,11 @@ impl Verified {
         rows: u64,
         read: impl FnOnce() -> Result<u64, StoreError>,
     ) {
-        let path = store.folder().path_of(name);
+        let path = store.place().path_of(name);
         self.files += 1;
         let mut fault =
             |what: String| self.findings.push(Finding { path: path.clone(), what, is_loss: true });
-        match store.folder().open(name).and_then(|file| sum(&file).map_err(StoreError::read(&path))) {
+        match store.place().open(name).and_then(|file| sum(&file).map_err(StoreError::read(&path))) {
             Ok(found) if found == (bytes, checksum) => self.bytes += bytes,
             Ok((found, _)) if found != bytes => fault(format!("it has {found} bytes in place of {bytes}")),
             Ok(_) => fault("its checksum does not fit".to_owned()),
@@ -109,12 +111,12 @@ impl Verified {
     fn strangers(&mut self, store: &Store) -> Result<(), StoreError> {
         let manifest: &Manifest = store.manifest();
         let dropped = manifest.dropped.iter().map(|dropped| dropped.name.as_str());
-        let known: Vec<&str> = manifest.files().chain(dropped).collect();
-        for inner in [GROUPS, HOURS, RECORDS, INVENTORY] {
-            for name in store.folder().names(inner)? {
-                if !known.contains(&name.as_str()) {
+        let known: BTreeSet<String> = manifest.files().chain(dropped).map(aside).collect();
+        for inner in [GROUPS, HOURS, RECORDS, INVENTORY, DROPPED] {
+            for name in store.place().names(inner)? {
+                if !known.contains(&aside(&name)) {
                     let what = "it is no part of the store; a later import removes it".to_owned();
-                    let path = store.folder().path_of(&name);
+                    let path = store.place().path_of(&name);
                     self.findings.push(Finding { path, what, is_loss: false });
                 }
             }

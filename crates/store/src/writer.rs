@@ -1,13 +1,14 @@
 //! Whoever writes to a store: one at a time.
 
 use crate::{
-    GROUPS, HOURS, INVENTORY, Lot, Manifest, RECORDS, StoreError,
+    DROPPED, GROUPS, HOURS, INVENTORY, Lot, Manifest, RECORDS, StoreError,
+    folder::aside,
     manifest::{DroppedEntry, InventoryEntry, RecordsEntry, SegmentEntry},
     others,
     place::{Listed, Place, Unpublished},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::File,
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
@@ -17,6 +18,7 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+use unmasq_io::{disk::OnDisk, source::Meter};
 use unmasq_model::SourceName;
 
 /// The one who writes to a store.
@@ -35,6 +37,9 @@ pub struct Writer {
 /// How long files stay that are no part of the store: somebody may have begun to read them, or may be about to
 /// make them a part of it.
 const GRACE: Duration = Duration::from_secs(600);
+
+/// So many times in a row publishing may have failed in the middle.
+const TRIES: u64 = 1_000;
 
 /// Writes lots, several at once, of which nobody knows before they are committed.
 #[derive(Clone, Debug)]
@@ -59,6 +64,10 @@ pub struct WrittenLot {
 }
 
 impl Lots {
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// A name that no file has, in one of the store's folders.
     pub(crate) fn unused(&self, folder: &str, prefix: &str, extension: &str) -> String {
         let number = self.names.next.fetch_add(1, Ordering::Relaxed);
@@ -70,15 +79,13 @@ impl Lots {
     /// # Errors
     /// When a file cannot be written.
     pub fn write(&self, lot: Lot) -> Result<WrittenLot, StoreError> {
-        let Lot { mut rows, names, others } = lot;
+        let Lot { rows, names, others } = lot;
         let mut written = WrittenLot::default();
         if !rows.is_empty() {
-            rows.sort_unstable();
-            rows.dedup();
             let name = self.unused(GROUPS, "", "parquet");
             let mut file = self.place.begin(&name)?;
             let path = self.place.path_of(&name);
-            let told = unmasq_segment::write(&rows, names.names(), &[], &mut file)
+            let told = unmasq_segment::write_lot(&rows, names.names(), &mut file)
                 .map_err(|error| StoreError::segment(&path, error))?;
             file.publish()?;
             written.segment = Some(SegmentEntry::of(name, told));
@@ -112,8 +119,16 @@ impl Writer {
     /// what is there cannot be read. In a bucket nobody is kept off: of two writers, one is
     /// [fenced](StoreError::Fenced) when it [commits](Self::commit).
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let place = Place::at(path)?;
-        place.make(&[GROUPS, HOURS, RECORDS, INVENTORY])?;
+        Self::open_on(path, OnDisk::default())
+    }
+
+    /// The same; where it is a folder, on a disk that is asked.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(path: &Path, disk: OnDisk) -> Result<Self, StoreError> {
+        let place = Place::at(path)?.on(disk);
+        place.make(&[GROUPS, HOURS, RECORDS, INVENTORY, DROPPED])?;
         let lock = place.lock()?;
         let writer = RandomState::new().build_hasher().finish();
         let manifest = match Manifest::newest(&place)? {
@@ -146,7 +161,13 @@ impl Writer {
         self.lots.clone()
     }
 
-    pub(crate) fn folder(&self) -> &Place {
+    /// Counts the bytes that are read of its files.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        self.place.meter()
+    }
+
+    pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
@@ -168,11 +189,23 @@ impl Writer {
         let at = now();
         let gone = self.manifest.files().filter(|name| !next.files().any(|kept| kept == *name));
         let gone: Vec<DroppedEntry> = gone.map(|name| DroppedEntry { name: name.to_owned(), at }).collect();
-        next.dropped.extend(gone);
+        next.dropped.extend(gone.iter().cloned());
         next.number = self.manifest.number + 1;
         next.writer = self.lots.names.writer;
-        next.publish(&self.place)?;
+        // Where only one writes, a name that is taken was taken by ourselves: when publishing failed in the middle.
+        // Somebody may have read that manifest, so that this one gets another number.
+        while let Err(error) = next.publish(&self.place) {
+            let is_ours = self.lock.is_some() && matches!(error, StoreError::Fenced { .. });
+            if !is_ours || next.number > self.manifest.number + TRIES {
+                return Err(error);
+            }
+            next.number += 1;
+        }
         self.manifest = next;
+        for dropped in gone.iter().filter(|dropped| dropped.is_data()) {
+            // It is no part of the store whether it could be moved or not, and whoever writes next tries again.
+            let _ = self.place.set_aside(&dropped.name);
+        }
         Ok(())
     }
 
@@ -183,7 +216,9 @@ impl Writer {
     pub fn set_inventory(&mut self, called: SourceName, bytes: &[u8]) -> Result<(), StoreError> {
         let checksum = crc32fast::hash(bytes);
         let known = self.manifest.inventory.as_ref();
-        if known.is_some_and(|known| known.checksum == checksum && known.called == called) {
+        // One that is damaged is no reason to keep nothing.
+        let is_whole = |name: &str| self.place.read(name).is_ok_and(|kept| *kept == *bytes);
+        if known.is_some_and(|known| known.called == called && is_whole(&known.name)) {
             return Ok(());
         }
         let extension = Path::new(called.as_str()).extension().and_then(|extension| extension.to_str());
@@ -196,23 +231,46 @@ impl Writer {
         })
     }
 
-    /// Removes what is no part of the store: what a crash left, and what was dropped a while ago.
+    /// Removes what was dropped a while ago, so long that nobody reads it any more.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn sweep_dropped(&mut self) -> Result<(), StoreError> {
+        let oldest = now().saturating_sub(GRACE.as_secs());
+        for dropped in self.manifest.dropped.iter().filter(|dropped| dropped.at < oldest) {
+            // It may not have been set aside.
+            [aside(&dropped.name), dropped.name.clone()]
+                .iter()
+                .try_for_each(|name| self.place.remove(name))?;
+        }
+        // They are forgotten with whatever is committed next.
+        self.manifest.dropped.retain(|dropped| dropped.at >= oldest);
+        Ok(())
+    }
+
+    /// Removes what is no part of the store: what a crash left, and what was dropped a while ago. What was
+    /// dropped since is set aside, as far as a crash came before.
     fn sweep(&mut self) -> Result<(), StoreError> {
         let now = now();
         let stays = |dropped: &DroppedEntry| now < dropped.at.saturating_add(GRACE.as_secs());
         // What another writer may be about to make a part of the store stays too.
         let young =
             |file: &Listed| file.written.is_some_and(|at| now.saturating_add_signed(-at) < GRACE.as_secs());
-        let kept: BTreeSet<&str> = self.manifest.files().collect();
-        let dropped: BTreeMap<&str, bool> =
-            self.manifest.dropped.iter().map(|dropped| (dropped.name.as_str(), stays(dropped))).collect();
+        let kept: BTreeMap<String, &str> = self.manifest.files().map(|name| (aside(name), name)).collect();
+        let dropped: BTreeMap<String, &DroppedEntry> =
+            self.manifest.dropped.iter().map(|dropped| (aside(&dropped.name), dropped)).collect();
         let (mut gone, mut unknown) = (Vec::new(), Vec::new());
-        for inner in [GROUPS, HOURS, RECORDS, INVENTORY] {
+        for inner in [GROUPS, HOURS, RECORDS, INVENTORY, DROPPED] {
             for file in self.place.list(inner)? {
-                match dropped.get(file.name.as_str()) {
-                    _ if kept.contains(file.name.as_str()) => {}
-                    Some(stays) => gone.extend((!stays).then_some(file.name)),
-                    None => unknown.extend((!young(&file)).then_some(file.name)),
+                let own = aside(&file.name);
+                match (kept.get(&own), dropped.get(&own)) {
+                    // An older manifest may have been restored.
+                    (Some(name), _) if inner == DROPPED => self.place.put_back(name)?,
+                    (Some(_), _) => {}
+                    (None, Some(dropped)) if !stays(dropped) => gone.push(file.name),
+                    (None, Some(dropped)) if dropped.is_data() => self.place.set_aside(&file.name)?,
+                    (None, Some(_)) => {}
+                    (None, None) => unknown.extend((!young(&file)).then_some(file.name)),
                 }
             }
         }
@@ -235,4 +293,63 @@ impl Writer {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Writer, WrittenLot};
+    use crate::Store;
+    use std::{
+        io,
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering},
+        },
+    };
+    use unmasq_io::disk::{Change, Disk, OnDisk};
+
+    /// Refuses the file of that number, before it is there or after, and no other.
+    #[derive(Debug)]
+    struct Refuses {
+        file: u64,
+        after: bool,
+        files: AtomicU64,
+    }
+
+    impl Refuses {
+        fn asked(&self, change: Change, after: bool) -> io::Result<()> {
+            let is_it = change == Change::File
+                && after == self.after
+                && self.files.fetch_add(1, Ordering::Relaxed) + 1 == self.file;
+            if is_it { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
+        }
+    }
+
+    impl Disk for Refuses {
+        fn before(&self, change: Change) -> io::Result<()> {
+            self.asked(change, false)
+        }
+
+        fn after(&self, change: Change) -> io::Result<()> {
+            self.asked(change, true)
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_was_half_published_keeps_nobody_from_writing() {
+        // A commit without a lot writes a manifest and its copy.
+        for (file, after) in [(3, false), (3, true), (4, false), (4, true)] {
+            let place = tempfile::tempdir().unwrap();
+            let disk = Refuses { file, after, files: AtomicU64::new(0) };
+            let mut writer = Writer::open_on(place.path(), OnDisk::of(Arc::new(disk))).unwrap();
+            writer.commit(WrittenLot::default(), |_| ()).unwrap();
+            writer.commit(WrittenLot::default(), |_| ()).unwrap_err();
+            writer.commit(WrittenLot::default(), |_| ()).unwrap();
+            writer.commit(WrittenLot::default(), |_| ()).unwrap();
+            let number = writer.manifest().number;
+            drop(writer);
+            assert_eq!(Writer::open(place.path()).unwrap().manifest().number, number, "{file} {after}");
+            Store::open(place.path()).unwrap();
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What must hold in every small world, whatever happens in it.
 
 mod balanced;
+mod open;
+mod switched;
 
 use crate::{
     oracle::{Oracle, Verdict},
@@ -11,7 +13,7 @@ use std::{cell::RefCell, collections::BTreeSet, fmt, time::Duration};
 use unmasq_engine::{Margins, Sieve, SiteMap, Wants, settle};
 use unmasq_index::{Arena, Memory};
 use unmasq_model::{
-    Certainty, End, GatewayKind, Protocol, Question, Reason, Session, Site, Status, Trace,
+    Certainty, End, GatewayKind, LogIx, Protocol, Question, Reason, Session, Site, Status, Trace,
     trace::{EndTrace, MaskedEnd, Place},
 };
 
@@ -37,6 +39,10 @@ pub enum Law {
     OneAnswerEach,
     /// Holding only what the alerts may ask changes nothing.
     SieveChangesNothing,
+    /// What comes later and changes an answer is held against a question that its trace left open.
+    OpenQuestionsMissNothing,
+    /// No answer passes a gateway that is switched off; what does not is as it was.
+    SwitchesOnlyHide,
     /// The same seed gives the same bytes.
     SameSeedSameBytes,
     /// A certain answer lists no attempt at a backend that received nothing.
@@ -80,6 +86,8 @@ pub fn check(seed: u64) -> Checked {
     checked.same_bytes(&world, &answers);
     checked.order_changes_nothing(&world, &answers);
     checked.sieve_changes_nothing(&world, &known, &answers);
+    checked.open_questions_miss_nothing(&world, &known, &answers);
+    checked.switches_only_hide(&world, &known, &answers);
     checked.certain_is_right(&world, &known, &answers, "once everything had arrived");
     for moment in world.moments() {
         checked.before_the_end(&world, moment, &answers);
@@ -117,9 +125,7 @@ pub fn answer_all_sieved(known: &Knowledge, world: &World) -> Vec<Trace> {
         silence: silences.fold(Site::LATE_END, Duration::max),
         balancers: site.gateways.iter().any(|gateway| gateway.kind == GatewayKind::Balancer),
     };
-    // Where each record of a log tells both edges, its sessions do not bound each other.
-    let open = |session: &&Session| !(session.start.from().is_finite() && session.end.to().is_finite());
-    let half_told: BTreeSet<_> = known.sessions.iter().filter(open).map(Session::log).collect();
+    let half_told = half_told(known);
     let mut wants = Wants::nothing(&site, margins);
     world
         .alerts
@@ -151,8 +157,14 @@ pub fn answer_all_sieved(known: &Knowledge, world: &World) -> Vec<Trace> {
     unreachable!("the rounds end")
 }
 
+/// The logs whose sessions may bound each other: not every record of theirs tells both edges.
+fn half_told(known: &Knowledge) -> BTreeSet<Option<LogIx>> {
+    let open = |session: &&Session| !(session.start.from().is_finite() && session.end.to().is_finite());
+    known.sessions.iter().filter(open).map(Session::log).collect()
+}
+
 /// What is known of the sessions that `keeps` keeps, and of who held what.
-fn memory(known: &Knowledge, keeps: impl Fn(&Session) -> bool) -> Memory {
+fn memory(known: &Knowledge, mut keeps: impl FnMut(&Session) -> bool) -> Memory {
     let mut memory = Memory::default();
     known.sessions.iter().filter(|session| keeps(session)).for_each(|session| memory.insert(session.clone()));
     known.site.tenures.iter().for_each(|tenure| memory.insert_tenure(tenure.clone()));

@@ -7,6 +7,7 @@
 //! * [`tally`]: how hard the worlds were.
 //! * [`workload`]: a large and ordinary log with alerts and their truth, to measure with.
 //! * [`generate`]: strategies for tiny sessions and questions.
+//! * [`receiver`]: a receiver of webhooks that misbehaves as one likes.
 //! * [`corpus`]: the recorded logs of the repository's `corpus/` folder.
 //!
 //! Invariant: a seed means the same world, byte for byte, on every machine and for ever.
@@ -16,6 +17,7 @@ pub mod generate;
 pub mod lab;
 pub mod laws;
 pub mod oracle;
+pub mod receiver;
 pub mod rng;
 pub mod tally;
 pub mod workload;

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use std::{path::PathBuf, time::Duration};
 use unmasq_decode::{Format, alert::AlertFormat};
 use unmasq_model::{Endpoint, LogTime, Protocol, Realm};
-use unmasq_node::{SessionsArg, Sources, batch::OutputForm};
+use unmasq_node::{SessionsArg, Sources, batch::OutputForm, forms::Form, lookup::endpoint};
 
 /// Who is really behind a shared address.
 ///
@@ -91,6 +91,18 @@ pub(crate) enum Command {
     /// See what is in a store, check it, merge its files, drop what is old
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Follow logs and alerts as they are written; answer within the wait, amend when proof comes later
+    ///
+    /// Everything that is kept lies in one folder: kill it at any moment and start it again, and it goes on.
+    ///
+    ///   unmasq config example > unmasq.toml
+    ///
+    ///   unmasq serve --config unmasq.toml
+    #[command(verbatim_doc_comment)]
+    Serve(ServeArgs),
+    /// Look at the configuration of a service
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// See which format a file is in, how each field is read, and whether it can serve at all
     ///
     /// For session logs, alerts and process records; three of its lines are shown with everything that
@@ -146,6 +158,7 @@ impl SourceArgs {
             inventory: self.inventory.clone(),
             store: self.store.clone(),
             sessions: self.sessions.clone(),
+            heard: Vec::new(),
             processes: self.processes.clone(),
             zone: self.tz.clone(),
             clock_bound: self.clock_bound,
@@ -181,8 +194,9 @@ pub(crate) struct TraceArgs {
     /// Where the traced alerts go; `-` is standard output. A file is replaced only if all went well
     ///
     /// csv:FILE makes a table of them, and csv alone writes it to standard output: a row for each shared
-    /// address, with the machine behind it (columns: see docs/user-guide.md).
-    #[arg(long, short, value_name = "[csv:]FILE", default_value = "-", value_parser = output)]
+    /// address, with the machine behind it (columns: see docs/user-guide.md). ocsf:FILE and ecs:FILE write each answer
+    /// in the words of these schemas (see docs/sinks.md).
+    #[arg(long, short, value_name = "[FORM:]FILE", default_value = "-", value_parser = output)]
     pub(crate) output: Output,
     /// Leave out lines that are not alerts
     #[arg(long)]
@@ -207,14 +221,17 @@ pub(crate) struct Output {
     pub(crate) path: PathBuf,
 }
 
-/// `FILE`, `csv:FILE` or `csv`.
+/// `FILE`, `FORM:FILE` or `FORM`.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
 fn output(text: &str) -> Result<Output, String> {
-    let (form, path) = match text.split_once(':') {
-        None if text == "csv" => (OutputForm::Csv, "-"),
-        Some(("csv", path)) => (OutputForm::Csv, path),
-        _ => (OutputForm::Alerts, text),
+    let form = |name: &str| match name {
+        "csv" => Some(OutputForm::Csv),
+        "ocsf" => Some(OutputForm::Told(Form::Ocsf)),
+        "ecs" => Some(OutputForm::Told(Form::Ecs)),
+        _ => None,
     };
+    let (name, path) = text.split_once(':').unwrap_or((text, "-"));
+    let (form, path) = form(name).map_or((OutputForm::Alerts, text), |form| (form, path));
     Ok(Output { form, path: path.into() })
 }
 
@@ -290,6 +307,39 @@ pub(crate) struct ImportArgs {
     pub(crate) quiet: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The configuration (see `unmasq config example`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Write answers to standard output too
+    #[arg(long)]
+    pub(crate) stdout: bool,
+}
+
+/// What can be done with a configuration.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Say whether it makes sense, and whether what it names is there
+    Check(ConfigArgs),
+    /// Print one with everything that can be configured, and what it means
+    Example,
+    /// Draw a secret for whoever asks the service, and print what the configuration wants of it
+    ///
+    /// The secret goes to standard error, once; only its hash is kept.
+    ///
+    ///   unmasq config token >> unmasq.toml
+    #[command(verbatim_doc_comment)]
+    Token,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigArgs {
+    /// The configuration
+    #[arg(value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
 /// What can be done with a store.
 #[derive(Subcommand, Debug)]
 pub(crate) enum StoreCommand {
@@ -301,6 +351,8 @@ pub(crate) enum StoreCommand {
     Compact(StoreArgs),
     /// Drop whole hours of sessions that ended before a moment
     Expire(ExpireArgs),
+    /// Drop one log, such as one that was imported with the wrong format, zone or gateway; then import it again
+    Forget(ForgetArgs),
 }
 
 #[derive(Args, Debug)]
@@ -311,6 +363,15 @@ pub(crate) struct StoreArgs {
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// The log, as `unmasq store stats` calls it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log: String,
 }
 
 #[derive(Args, Debug)]
@@ -407,14 +468,4 @@ fn zone(text: &str) -> Result<TimeZone, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     unmasq_io::duration(text).map_err(|error| error.to_string())
-}
-
-fn endpoint(text: &str) -> Result<Endpoint, String> {
-    if let Ok(socket) = text.parse::<std::net::SocketAddr>() {
-        return Ok(Endpoint::new(socket.ip(), Some(socket.port())));
-    }
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    bare.parse()
-        .map(|ip| Endpoint::new(ip, None))
-        .map_err(|_| "an endpoint looks like 203.0.113.7, 203.0.113.7:40112 or [2001:db8::7]:40112".into())
 }

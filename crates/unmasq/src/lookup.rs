@@ -7,14 +7,13 @@ use crate::{
     report,
     style::{BOLD, DIM, GOOD, WARN, paint},
     table::{Align, Table},
-    when::Written,
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use std::io::Write;
 use unmasq_model::{LogTime, Span};
 use unmasq_node::{
     Knowledge,
-    lookup::{Fact, HolderRow, Lookup, LookupAnswer, lookup},
+    lookup::{Fact, HolderRow, Lookup, LookupAnswer, WhenError, lookup, when},
 };
 
 pub(crate) fn run(args: &LookupArgs) -> Result<Exit> {
@@ -45,7 +44,12 @@ fn during(args: &LookupArgs, knowledge: &Knowledge) -> Result<Span> {
     let latest = knowledge.site.logs.iter().filter_map(|log| log.coverage.until.finite()).max();
     // Never --tz: the logs' zone may not be that of whoever wrote the mail.
     let zone = args.zone.as_ref();
-    let resolve = |text: &str| Written::parse(text)?.resolve(zone, latest);
+    let resolve = |text: &str| {
+        when(text, zone, latest).map_err(|error| match error {
+            WhenError::NoZone(_) => anyhow!("{error}: add --zone, such as --zone Asia/Shanghai"),
+            error => error.into(),
+        })
+    };
     match (&args.at, &args.from, &args.to) {
         (Some(at), _, _) => resolve(at),
         (None, Some(from), Some(to)) => {

@@ -4,6 +4,7 @@
 //! [`unmasq_node`], and prints. Data goes to standard output, talk to standard error.
 
 mod cli;
+mod config;
 mod demo;
 mod exit;
 mod import;
@@ -11,11 +12,11 @@ mod inspect;
 mod lookup;
 mod progress;
 mod report;
+mod serve;
 mod store;
 mod style;
 mod table;
 mod trace;
-mod when;
 mod wrap;
 
 use clap::Parser;
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
         Command::Lookup(args) => lookup::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Store(command) => store::run(&command),
+        Command::Serve(args) => serve::run(&args),
+        Command::Config(command) => serve::config(&command),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
     };

@@ -67,7 +67,8 @@ pub(crate) fn read(knowledge: &Knowledge) -> String {
             if *files > 1 { format!("{name} ({files} files)") } else { name.to_string() },
             if how.ends_with("fit") { format!("{format} ({how})") } else { format.clone() },
             gateway.as_ref().map_or_else(|| "hosts".to_owned(), ToString::to_string),
-            lines.to_string(),
+            // A store knows records, and of no lines.
+            if *lines == 0 && *records > 0 { String::new() } else { lines.to_string() },
             records.to_string(),
             if gateway.is_some() { sessions.to_string() } else { String::new() },
             edge(Span::from),

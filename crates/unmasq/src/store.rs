@@ -1,15 +1,17 @@
 //! `unmasq store`.
 
 use crate::{
-    cli::{ExpireArgs, StoreArgs, StoreCommand},
+    cli::{ExpireArgs, ForgetArgs, StoreArgs, StoreCommand},
     exit::Exit,
+    progress::Bars,
     report,
     style::{DIM, GOOD, WARN, paint},
     table::{Align, Table},
 };
 use anyhow::Result;
 use std::io::Write;
-use unmasq_node::history::{self, Expired, Merged, Stats, Verified};
+use unmasq_model::SourceName;
+use unmasq_node::history::{self, Expired, Forgotten, Merged, Stats, Verified};
 
 pub(crate) fn run(command: &StoreCommand) -> Result<Exit> {
     match command {
@@ -19,17 +21,22 @@ pub(crate) fn run(command: &StoreCommand) -> Result<Exit> {
             Ok(Exit::Done)
         }
         StoreCommand::Verify(args) => {
-            let verified = history::verify(&args.store)?;
+            let verified = history::verify(&args.store, &Bars::default())?;
             say(args, &verified, verified_text)?;
             let lost = verified.findings.iter().any(|finding| finding.is_loss);
             Ok(if lost { Exit::Incomplete } else { Exit::Done })
         }
         StoreCommand::Compact(args) => {
-            say(args, &history::compact(&args.store)?, merged_text)?;
+            say(args, &history::compact(&args.store, &Bars::default())?, merged_text)?;
             Ok(Exit::Done)
         }
         StoreCommand::Expire(ExpireArgs { store, before }) => {
-            say(store, &history::expire(&store.store, *before)?, expired_text)?;
+            say(store, &history::expire(&store.store, *before, &Bars::default())?, expired_text)?;
+            Ok(Exit::Done)
+        }
+        StoreCommand::Forget(ForgetArgs { store, log }) => {
+            let log = SourceName::from(log.as_str());
+            say(store, &history::forget(&store.store, &log, &Bars::default())?, forgotten_text)?;
             Ok(Exit::Done)
         }
     }
@@ -117,6 +124,18 @@ fn expired_text(expired: &Expired) -> String {
             format!("  {files} files dropped: {} rows, {}; {hint}\n", expired.rows, size(expired.bytes))
         }
     }
+}
+
+fn forgotten_text(forgotten: &Forgotten) -> String {
+    let Forgotten { was_known, sessions, others, files, left } = forgotten;
+    let left = match left.as_slice() {
+        [] => "no log is left".to_owned(),
+        left => format!("left: {}", left.iter().map(SourceName::as_str).collect::<Vec<_>>().join(", ")),
+    };
+    if !was_known {
+        return format!("  no log of that name is in the store; {left}\n");
+    }
+    format!("  {sessions} sessions and {others} other records forgotten ({files} files changed); {left}\n")
 }
 
 /// A size as people read it.

@@ -57,7 +57,7 @@ fn exit(knowledge: &Knowledge, summary: &Summary) -> Exit {
     if lost { Exit::Incomplete } else { Exit::Done }
 }
 
-fn field_map(path: &Path) -> Result<Arc<FieldMap>> {
+pub(crate) fn field_map(path: &Path) -> Result<Arc<FieldMap>> {
     let text = fs::read_to_string(path)
         .with_context(|| format!("cannot read the field map `{}`", path.display()))?;
     let map: FieldMap =

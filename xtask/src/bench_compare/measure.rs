@@ -59,7 +59,8 @@ pub(crate) fn run(mut command: Command) -> Result<Usage> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "measuring time is what this is for")]
-fn now() -> Instant {
+/// What a stopwatch shows.
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -87,7 +88,8 @@ fn tree(root: u32) -> Vec<u32> {
     found
 }
 
-fn memory_kib(process: u32) -> Option<u64> {
+/// What a process has for itself, in KiB.
+pub(crate) fn memory_kib(process: u32) -> Option<u64> {
     memory_in(&fs::read_to_string(format!("/proc/{process}/status")).ok()?)
 }
 
@@ -105,10 +107,20 @@ fn cpu_of_children() -> Option<Duration> {
 }
 
 fn cpu_in(stat: &str) -> Option<Duration> {
+    ticks_in(stat, 13)
+}
+
+/// What a process has used so far, its children not counted.
+pub(crate) fn cpu_of(process: u32) -> Option<Duration> {
+    ticks_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?, 11)
+}
+
+/// Two counts of time that follow each other.
+fn ticks_in(stat: &str, first: usize) -> Option<Duration> {
     // The program's name stands in brackets and may hold anything; fields are counted after it.
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    let ticks = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;
+    let ticks = fields.get(first)?.parse::<u64>().ok()? + fields.get(first + 1)?.parse::<u64>().ok()?;
     // Linux tells user space of a hundred ticks a second, whatever the kernel's own are.
     Some(Duration::from_millis(ticks * 10))
 }

@@ -10,11 +10,12 @@ mod measure;
 mod score;
 mod table;
 
-pub(crate) use data::write_sessions;
+pub(crate) use data::{Wanted, made, write_sessions};
+pub(crate) use measure::{cpu_of, memory_kib, now};
 
 use anyhow::{Context, Result, bail};
 use contender::{Answers, Contender, Task};
-use data::{Data, Wanted};
+use data::Data;
 use measure::Usage;
 use score::{Score, Truths};
 use std::{
@@ -183,7 +184,7 @@ fn warm(path: &Path) -> Result<()> {
 }
 
 /// Where cargo builds: as the environment says, else in the repository.
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository.join("target"), PathBuf::from)
 }

@@ -73,6 +73,26 @@ impl AlertIds {
     }
 }
 
+impl Fingerprint {
+    /// What identical alerts share; `None` for one that has its detector's own id.
+    #[must_use]
+    pub const fn kind(&self) -> Option<[u8; 16]> {
+        match &self.0 {
+            Print::Own(_) => None,
+            Print::Hash { first, .. } => Some(*first),
+        }
+    }
+
+    /// What the how-many-th alert of its kind is called, from 1.
+    #[must_use]
+    pub fn name(&self, number: u32) -> AlertId {
+        match &self.0 {
+            Print::Own(own) => AlertId(own.clone()),
+            Print::Hash { so_far, .. } => AlertId(hex(numbered(so_far, &number.to_string()))),
+        }
+    }
+}
+
 /// The id of the how-many-th alert of its kind.
 fn numbered(hash: &Sha256, number: &str) -> [u8; 16] {
     let whole: [u8; 32] = hash.clone().chain_update(number).finalize().into();

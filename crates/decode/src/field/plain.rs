@@ -58,24 +58,14 @@ impl Short {
             return None;
         }
         let [first, second, third] = [dots, second, third].map(|dots| dots.trailing_zeros() as usize);
-        let digits = |from, end| u64::from(self.octet_digits(from, end));
+        let mut bytes = [0; SIXTEEN + 4];
+        bytes[..SIXTEEN].copy_from_slice(&self.bytes);
+        let digits = |from, end| u64::from(octet_digits(&bytes, from, end));
         let front = two_octets(digits(start, first), digits(first + 1, second));
         let back = two_octets(digits(second + 1, third), digits(third + 1, SIXTEEN));
         let is_too_large = (front | back) & 0xff00_0000_ff00_0000 != 0;
         let [[.., a, _, _, _, b, _], [.., c, _, _, _, d, _]] = [front.to_le_bytes(), back.to_le_bytes()];
         (!is_too_large).then_some(u32::from_be_bytes([a, b, c, d]))
-    }
-
-    /// The digits of an octet: the last ones of four bytes, and noughts before them. So many stand before the
-    /// end of every octet: what the others take, at most three digits and a dot each, leaves them to the first.
-    #[inline(always)]
-    fn octet_digits(self, from: usize, end: usize) -> u32 {
-        const OURS: [u32; 4] = [0, 0xff00_0000, 0xffff_0000, 0xffff_ff00];
-        let mut bytes = [0; SIXTEEN + 4];
-        bytes[..SIXTEEN].copy_from_slice(&self.bytes);
-        let start = end.wrapping_sub(4) % SIXTEEN;
-        let four = [bytes[start], bytes[start + 1], bytes[start + 2], bytes[start + 3]];
-        (u32::from_le_bytes(four) ^ 0x3030_3030) & OURS[end.wrapping_sub(from) % 4]
     }
 
     /// A number of one to sixteen digits; see [`number`](super::number).
@@ -158,6 +148,16 @@ fn padded(text: &[u8]) -> [u8; SIXTEEN] {
     let start = SIXTEEN - text.len().min(SIXTEEN);
     bytes[start..].copy_from_slice(&text[..SIXTEEN - start]);
     bytes
+}
+
+/// The digits of an octet: the last ones of four bytes, and noughts before them. So many stand before the
+/// end of every octet: what the others take, at most three digits and a dot each, leaves them to the first.
+#[inline(always)]
+const fn octet_digits(bytes: &[u8; SIXTEEN + 4], from: usize, end: usize) -> u32 {
+    const OURS: [u32; 4] = [0, 0xff00_0000, 0xffff_0000, 0xffff_ff00];
+    let start = end.wrapping_sub(4) % SIXTEEN;
+    let four = [bytes[start], bytes[start + 1], bytes[start + 2], bytes[start + 3]];
+    (u32::from_le_bytes(four) ^ 0x3030_3030) & OURS[end.wrapping_sub(from) % 4]
 }
 
 /// Two octets out of their digits, each in the upper half of its half of the number, from 0 to 999; what the

@@ -1,12 +1,13 @@
 //! The members that a format asks for, out of one line after another.
 //!
 //! Exporters write every line alike: the same names in the same order. [`Members`] remembers how the last
-//! line was put together, and of a line of the same shape looks only at the values. A line of another
-//! shape is passed over once, from front to back. Whatever is unusual (a name with an escape, a nest
+//! line was put together, and of a line of the same shape looks only at the values. Where no two lines are
+//! alike, the members of a [flat](super::flat) object are found in whatever order they stand. Any other line is
+//! passed over once, from front to back. Whatever is unusual (a name with an escape, a nest
 //! deeper than anybody writes) and whatever may be no JSON at all is left to [`Object`], which is slow
-//! and decides; the two fast ways only ever give what it would give.
+//! and decides; the fast ways only ever give what it would give.
 
-use super::{Object, scan, str_of};
+use super::{Object, flat::Flat, names::Names, scan, str_of};
 use crate::{
     places::{Found, Places},
     sixteen::{Pattern, SIXTEEN, Sixteen},
@@ -16,6 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Members<const N: usize> {
     names: Names,
+    flat: Flat,
     shape: Shape,
     patience: Patience,
 }
@@ -25,6 +27,7 @@ impl<const N: usize> Members<N> {
     pub(crate) fn new(names: [&str; N]) -> Self {
         Self {
             names: Names::new(names.map(Box::from).into()),
+            flat: Flat::default(),
             shape: Shape::default(),
             patience: Patience::default(),
         }
@@ -43,27 +46,45 @@ impl<const N: usize> Members<N> {
     /// be anywhere.
     #[inline]
     pub(crate) fn find(&mut self, text: &str, places: &mut Places<N>) -> bool {
-        if self.shape.read(text, places, &mut |_, _| None) {
-            self.patience.hit();
-            return true;
-        }
-        self.scan_or_parse(text).map(|other| *places = other).is_some()
+        self.has_shape(text, places)
+            || self.is_flat(text.as_bytes(), places)
+            || self.scan_or_parse(text, places)
     }
 
-    /// The same of a line that may be no text: what is found of the known shape in nothing but ASCII is one.
+    /// The same of a line that may be no text: what is found in nothing but ASCII is one.
     #[inline]
     pub(crate) fn find_in_bytes(&mut self, line: &[u8], places: &mut Places<N>) -> bool {
         if self.shape.plain_values(line, places) {
             self.patience.hit();
             return true;
         }
+        self.is_flat(line, places)
+            || str_of(line)
+                .is_some_and(|text| self.has_shape(text, places) || self.scan_or_parse(text, places))
+    }
+
+    #[inline(always)]
+    fn has_shape(&mut self, text: &str, places: &mut Places<N>) -> bool {
+        let has_shape = self.shape.read(text, places, &mut |_, _| None);
+        if has_shape {
+            self.patience.hit();
+        } else {
+            *places = Places::nowhere();
+        }
+        has_shape
+    }
+
+    /// While no shape is worth learning.
+    #[inline(never)]
+    fn is_flat(&mut self, line: &[u8], places: &mut Places<N>) -> bool {
         *places = Places::nowhere();
-        str_of(line).is_some_and(|text| self.find(text, places))
+        self.patience.waits() && self.flat.find(line, &self.names, places)
     }
 
     #[inline(never)]
-    fn scan_or_parse(&mut self, text: &str) -> Option<Places<N>> {
-        self.scan(text, &mut |_, _| None).or_else(|| self.surely(text))
+    fn scan_or_parse(&mut self, text: &str, places: &mut Places<N>) -> bool {
+        let found = self.scan(text, &mut |_, _| None).or_else(|| self.surely(text));
+        found.map(|found| *places = found).is_some()
     }
 
     /// The same of a line that is not unusual. An object that is wanted is offered to `nested`, with its
@@ -99,9 +120,8 @@ impl<const N: usize> Members<N> {
         let object = Object::parse(text)?;
         let mut places = Places::nowhere();
         for member in object.members() {
-            let slot = self.names.names.iter().position(|name| **name == member.name);
             let value = member.value_range(text);
-            places.add(slot.unwrap_or(N), value.start, value.end);
+            places.add(self.names.slot(member.name.as_bytes()), value.start, value.end);
         }
         Some(places)
     }
@@ -113,8 +133,9 @@ impl<const N: usize> Members<N> {
         nested: &mut impl FnMut(usize, &'a str) -> Option<usize>,
     ) -> Option<Places<N>> {
         let bytes = text.as_bytes();
-        let mut learns = self.patience.is_worth_learning();
+        let mut learns = !self.patience.waits();
         if learns {
+            self.patience.again();
             self.shape.clear();
         }
         let mut places = Places::nowhere();
@@ -132,7 +153,7 @@ impl<const N: usize> Members<N> {
                     return None;
                 }
                 let quote = scan::plain_quote(bytes, at + 1)?;
-                let slot = self.names.slot(&bytes[at + 1..quote]);
+                let slot = self.names.before(bytes, quote).0;
                 let start = scan::colon_end(bytes, quote + 1)?;
                 let end = value_end(text, start, slot < N, |rest| nested(slot, rest))?;
                 twice |= !places.add(slot, start, end);
@@ -349,66 +370,26 @@ struct Patience {
 }
 
 impl Patience {
-    const MOST: u32 = 64;
+    const MOST: u32 = 255;
 
     #[inline]
     const fn hit(&mut self) {
         self.wait = 0;
     }
 
-    fn is_worth_learning(&mut self) -> bool {
+    /// Whether this line is passed.
+    const fn waits(&mut self) -> bool {
         if self.passed < self.wait {
             self.passed += 1;
-            return false;
+            return true;
         }
+        false
+    }
+
+    /// After one was learned.
+    fn again(&mut self) {
         self.passed = 0;
         self.wait = (2 * self.wait + 1).min(Self::MOST);
-        true
-    }
-}
-
-/// Names, found by a few of their bytes.
-#[derive(Clone, Debug)]
-struct Names {
-    names: Box<[Box<str>]>,
-    /// Where each name is in `names`, at the place that [`Self::place`] says or the next free one.
-    table: [u8; TABLE],
-}
-
-const TABLE: usize = 256;
-const FREE: u8 = u8::MAX;
-
-impl Names {
-    fn new(names: Vec<Box<str>>) -> Self {
-        assert!(names.len() <= TABLE / 4, "more names than a format has");
-        let mut table = [FREE; TABLE];
-        for (slot, name) in (0..FREE).zip(&names) {
-            let mut place = Self::place(name.as_bytes());
-            while table[place] != FREE {
-                place = (place + 1) % TABLE;
-            }
-            table[place] = slot;
-        }
-        Self { names: names.into(), table }
-    }
-
-    /// Where `name` belongs, beyond the last slot if nobody asks for it.
-    #[inline]
-    fn slot(&self, name: &[u8]) -> usize {
-        let mut place = Self::place(name);
-        loop {
-            let slot = usize::from(self.table[place]);
-            match self.names.get(slot) {
-                Some(known) if known.as_bytes() != name => place = (place + 1) % TABLE,
-                Some(_) => return slot,
-                None => return self.names.len(),
-            }
-        }
-    }
-
-    #[inline]
-    fn place(name: &[u8]) -> usize {
-        usize::from(digest(name))
     }
 }
 

@@ -2,11 +2,16 @@
 //! `cargo test` tries what nobody wrote down.
 
 use crate::{
-    corpus::{alert_cases, cases},
+    corpus::{Case, alert_cases, cases},
     fuzz_corpus::targets,
 };
 use proptest::prelude::*;
-use unmasq_decode::{Decoder, Format, alert::AlertFormat};
+use serde_json::value::RawValue;
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+};
+use unmasq_decode::{Decoder, Format, Record, Unreadable, alert::AlertFormat};
 
 /// One way to damage a log.
 #[derive(Clone, Debug)]
@@ -117,13 +122,26 @@ const OBJECTS: [Format; 6] = [
     Format::Traefik,
 ];
 
+/// The cases of these formats.
+fn cases_of_objects() -> Vec<Case> {
+    let is_of_objects = |case: &Case| OBJECTS.contains(&case.format) && case.input.starts_with(b"{");
+    cases().into_iter().filter(is_of_objects).collect()
+}
+
+/// What a decoder makes of a line; a brief of it, if there is one, must say the same.
+fn read(decoder: &mut dyn Decoder, line: &[u8]) -> (Result<(), Unreadable>, Vec<Record>) {
+    let brief = decoder.brief(line).map(Record::from);
+    let mut records = Vec::new();
+    let read = decoder.decode(line, &mut records);
+    if let Some(brief) = brief {
+        assert_eq!(records, [brief], "{}", String::from_utf8_lossy(line));
+    }
+    (read, records)
+}
+
 #[test]
 fn a_damaged_line_reads_as_if_it_were_the_first_and_read_slowly() {
-    let cases: Vec<_> = cases()
-        .into_iter()
-        .filter(|case| OBJECTS.contains(&case.format))
-        .filter(|case| case.input.starts_with(b"{"))
-        .collect();
+    let cases = cases_of_objects();
     let strategy = (0..cases.len(), proptest::collection::vec(damage(), 1..4));
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     runner
@@ -132,14 +150,42 @@ fn a_damaged_line_reads_as_if_it_were_the_first_and_read_slowly() {
             let fresh = || case.format.decoder(&case.hints).unwrap();
             let mut warm = fresh();
             for line in thrice(&case.input, &damages) {
-                let read = |decoder: &mut dyn Decoder, line: &[u8]| {
-                    let mut records = Vec::new();
-                    (decoder.decode(line, &mut records), records)
-                };
                 let first = read(&mut *fresh(), &line);
                 let slow = read(&mut *fresh(), &read_slowly(&line));
                 prop_assert_eq!(&first, &slow, "{}", String::from_utf8_lossy(&line));
                 prop_assert_eq!(first, read(&mut *warm, &line), "{}", String::from_utf8_lossy(&line));
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// An object with its members in another order.
+fn shuffled(line: &[u8], seed: u64) -> Option<Vec<u8>> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_slice(line).ok()?;
+    let mut members: Vec<_> = members.into_iter().collect();
+    let hasher = BuildHasherDefault::<DefaultHasher>::new();
+    members.sort_by_key(|(name, _)| hasher.hash_one((seed, name)));
+    let members = members.iter().map(|(name, value)| format!("{}:{value}", serde_json::json!(name)));
+    Some(format!("{{{}}}", members.collect::<Vec<_>>().join(",")).into_bytes())
+}
+
+#[test]
+fn members_in_any_order_read_as_if_they_were_read_slowly() {
+    let cases = cases_of_objects();
+    let strategy = (0..cases.len(), any::<u64>(), proptest::collection::vec(damage(), 0..2));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    runner
+        .run(&strategy, |(case, seed, damages)| {
+            let case = &cases[case];
+            let fresh = || case.format.decoder(&case.hints).unwrap();
+            let mut warm = fresh();
+            let lines = case.lines().take(12).zip(seed..=u64::MAX);
+            for shuffled in lines.filter_map(|(line, seed)| shuffled(line, seed)) {
+                for line in thrice(&shuffled, &damages) {
+                    let slow = read(&mut *fresh(), &read_slowly(&line));
+                    prop_assert_eq!(slow, read(&mut *warm, &line), "{}", String::from_utf8_lossy(&line));
+                }
             }
             Ok(())
         })

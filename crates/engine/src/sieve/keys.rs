@@ -10,7 +10,7 @@ use unmasq_model::{Endpoint, LogTime, Protocol, Span};
 /// The key of a translated tuple, or of one whose outside address is open. Two may share a key: then too
 /// much is kept.
 #[inline]
-pub(super) fn key_of(protocol: Protocol, outside: Option<IpAddr>, port: u16, remote: Endpoint) -> u64 {
+pub(crate) fn key_of(protocol: Protocol, outside: Option<IpAddr>, port: u16, remote: Endpoint) -> u64 {
     let mut hasher = hasher();
     let ports = u64::from(port) << 16 | u64::from(remote.port.unwrap_or_default());
     hasher.write_u64(ports << 8 | u64::from(protocol.number()));
@@ -21,7 +21,7 @@ pub(super) fn key_of(protocol: Protocol, outside: Option<IpAddr>, port: u16, rem
 
 /// The key of an address.
 #[inline]
-pub(super) fn key_of_ip(ip: IpAddr) -> u64 {
+pub(crate) fn key_of_ip(ip: IpAddr) -> u64 {
     let mut hasher = hasher();
     write(&mut hasher, ip);
     hasher.finish()
@@ -40,7 +40,7 @@ fn write(hasher: &mut impl Hasher, ip: IpAddr) {
 
 /// Which keys there may be.
 #[derive(Clone, Debug, Default)]
-struct Bits {
+pub(crate) struct Bits {
     /// Empty if there is none.
     words: Vec<u64>,
     /// By how many bits a key is shifted to find its word.
@@ -53,18 +53,29 @@ const BITS_PER_KEY: usize = 8;
 
 impl Bits {
     fn of(keys: impl ExactSizeIterator<Item = u64>) -> Self {
-        let words = (keys.len() * BITS_PER_KEY / 64).next_power_of_two();
-        let mut bits = Self { words: vec![0; words], shift: 63 - words.trailing_zeros() };
-        for key in keys {
-            let (word, its) = bits.place(key);
-            bits.words[word] |= its;
-        }
+        let mut bits = Self::room_for(keys.len());
+        keys.for_each(|key| bits.note(key));
         bits
+    }
+
+    /// No key, and room for so many.
+    pub(crate) fn room_for(keys: usize) -> Self {
+        let words = (keys * BITS_PER_KEY / 64).next_power_of_two();
+        Self { words: vec![0; words], shift: 63 - words.trailing_zeros() }
+    }
+
+    /// There may be this key.
+    ///
+    /// # Panics
+    /// Where there is room for none.
+    pub(crate) fn note(&mut self, key: u64) {
+        let (word, its) = self.place(key);
+        self.words[word] |= its;
     }
 
     /// Whether a key may be there.
     #[inline]
-    fn may_have(&self, key: u64) -> bool {
+    pub(crate) fn may_have(&self, key: u64) -> bool {
         let (word, its) = self.place(key);
         self.words.get(word).is_some_and(|word| word & its == its)
     }
@@ -180,7 +191,7 @@ impl Keys {
 
 /// The whole seconds that a span touches; what lies before 1970 or after 2106 is taken to the edge, for
 /// spans and what they are held against alike.
-fn seconds(span: Span) -> (u32, u32) {
+pub(crate) fn seconds(span: Span) -> (u32, u32) {
     let second =
         |at: LogTime| u32::try_from(at.as_unix_us().div_euclid(1_000_000).max(0)).unwrap_or(u32::MAX);
     (second(span.from()), second(span.to()))

@@ -1,7 +1,7 @@
 //! Why nothing was found.
 
 use crate::world::{GW_A, World, inside, masked, t};
-use unmasq_model::{DnatRule, End, Reason, Role, Span, Status, trace::EndTrace, trace::Owner};
+use unmasq_model::{DnatRule, End, Reason, Role, Span, Status, Switches, trace::EndTrace, trace::Owner};
 
 const OUTSIDE: &str = "203.0.113.10:20001";
 const REMOTE: &str = "198.51.100.9:443";
@@ -27,6 +27,21 @@ fn what_the_log_does_not_cover_is_said() {
     assert!(!world.alert(OUTSIDE, REMOTE, 3600.0).is_final);
     world.site.gateways[0].logs.clear();
     assert_eq!(reason(&world, 100.0), Some(Reason::GatewayNotConnected));
+}
+
+#[test]
+fn nobody_is_named_behind_what_was_switched_off_then() {
+    let mut world = World::new();
+    world.session(GW_A, OUTSIDE, REMOTE, "10.0.0.14:51000", (10.0, 20.0));
+    let mut switches = Switches::initially(false);
+    switches.attack.turn(t(14.0), true);
+    world.site.gateways[0].switches = switches;
+    let hidden = world.alert(OUTSIDE, REMOTE, 12.0);
+    assert_eq!(masked(&hidden.src).reason, Some(Reason::SwitchedOff));
+    assert!(hidden.is_final && masked(&hidden.src).hops.is_empty());
+    assert_eq!(world.alert(OUTSIDE, REMOTE, 15.0).src.status(), Status::Traced);
+    world.site.gateways[0].logs.clear();
+    assert_eq!(reason(&world, 12.0), Some(Reason::GatewayNotConnected));
 }
 
 #[test]

@@ -9,16 +9,20 @@ use std::{
     net::SocketAddrV4,
     time::{Duration, Instant},
 };
-use unmasq_index::{Arena, Limits, Resident, Row, Snapshot, Written};
+use unmasq_index::{Arena, Limits, Reader, Resident, Row, Snapshot, Written};
 use unmasq_model::{Endpoint, GatewayIx, LogIx, LogTime, Protocol, SessionsQuestion, Span, Translation};
 use unmasq_testkit::workload::{self, BEGIN_UNIX_S, CLOCK_BOUND_US, Plan, Record};
 
 /// Rows that come at once.
 const BATCH: usize = 100_000;
+/// Rows that are loaded.
+const LOADED: usize = 10_000_000;
 /// Questions that are answered between two batches.
 const BETWEEN: usize = 500;
 /// Questions of one round.
 const ASKED: usize = 200_000;
+/// So often all of them are asked.
+const ROUNDS: u32 = 10;
 /// Questions that are asked together.
 const TOGETHER: usize = 1_000;
 
@@ -40,11 +44,14 @@ fn main() {
         let rows: Vec<Row> = batch.iter().zip(line + 1..).map(|(record, line)| row(record, line)).collect();
         line += rows.len() as u64;
         asked.extend(batch.iter().step_by(each).map(question));
-        let reader = index.snapshot();
+        let snapshot = index.snapshot();
         let took = busy(|| _ = index.insert_rows(&rows, &[]));
         (inserting, slowest) = (inserting + took, slowest.max(took));
         let recent = &asked[asked.len().saturating_sub(BETWEEN)..];
-        answering += busy(|| recent.iter().for_each(|asked| _ = found(&reader, asked)));
+        answering += busy(|| {
+            let mut reader = snapshot.reader();
+            recent.iter().for_each(|asked| _ = is_found(&mut reader, asked));
+        });
     }
     let sessions = index.len();
     println!("{sessions} sessions of {} rows", plan.records);
@@ -64,6 +71,19 @@ fn main() {
     println!("settled in {took:?}");
     memory("settled", before, &index);
     look_up("settled", &index.snapshot(), &asked);
+    drop(index);
+    load(&plan);
+}
+
+/// How fast rows come in that lie in order of hour and key, as they are stored: the first of them, in hours as full
+/// as all are.
+fn load(plan: &Plan) {
+    let records = workload::records(plan).take(LOADED).zip(1..);
+    let mut rows: Vec<Row> = records.map(|(record, line)| row(&record, line)).collect();
+    rows.sort_unstable_by_key(|row| (row.end().to().as_unix_us() / 3_600_000_000, *row));
+    let mut index = Resident::new(Limits { bytes: usize::MAX });
+    let took = busy(|| rows.chunks(BATCH).for_each(|rows| _ = index.insert_rows(rows, &[])));
+    println!("loaded {:.1} M/s, of {} rows", rows.len() as f64 / took.as_secs_f64() / 1e6, rows.len());
 }
 
 /// How long something short takes.
@@ -96,26 +116,39 @@ fn memory(when: &str, before: usize, index: &Resident) {
 }
 
 fn look_up(when: &str, snapshot: &Snapshot, asked: &[SessionsQuestion]) {
-    assert!(asked.iter().all(|asked| found(snapshot, asked) > 0), "every question is about a session");
-    let mut alone: Vec<Duration> = asked.iter().map(|asked| timed(|| _ = found(snapshot, asked))).collect();
+    let mut reader = snapshot.reader();
+    assert!(asked.iter().all(|asked| is_found(&mut reader, asked)), "every question is about a session");
+    let mut alone: Vec<Duration> =
+        asked.iter().map(|asked| timed(|| _ = is_found(&mut reader, asked))).collect();
     alone.sort_unstable();
     let part = |percent: usize| alone[(alone.len() - 1) * percent / 100];
-    let together = busy(|| {
+    println!("look-ups {when}: p50 {:?}, p99 {:?}", part(50), part(99));
+    let each = |took: Duration| took / u32::try_from(asked.len()).unwrap() / ROUNDS;
+    let together = rounds(|| {
         for asked in asked.chunks(TOGETHER) {
-            let room = Arena::new();
-            black_box(snapshot.sessions_of_each(asked, &room));
+            assert!(reader.find_each(asked).all(|found| !black_box(found).is_empty()));
         }
     });
-    let mean = together / u32::try_from(asked.len()).unwrap();
-    println!("look-ups {when}: p50 {:?}, p99 {:?}; together {mean:?} each", part(50), part(99));
+    let made = rounds(|| {
+        for asked in asked.chunks(TOGETHER) {
+            let room = Arena::new();
+            black_box(reader.sessions_of_each(asked, &room));
+        }
+    });
+    println!("  together {:?} each, {:?} with sessions made", each(together), each(made));
     let peers: Vec<SessionsQuestion> = asked.iter().take(2_000).map(by_peer).collect();
-    let took = busy(|| peers.iter().for_each(|asked| assert!(found(snapshot, asked) > 0)));
+    let took = busy(|| peers.iter().for_each(|asked| assert!(is_found(&mut reader, asked))));
     println!("  by peer alone {:?} each", took / 2_000);
 }
 
-fn found(snapshot: &Snapshot, asked: &SessionsQuestion) -> usize {
-    let room = Arena::new();
-    black_box(snapshot.sessions(black_box(asked), &room).len())
+/// How long the processor is busy with all rounds of something: the system tells it in steps of milliseconds.
+fn rounds(mut what: impl FnMut()) -> Duration {
+    busy(|| (0..ROUNDS).for_each(|_| what()))
+}
+
+fn is_found(reader: &mut Reader<'_>, asked: &SessionsQuestion) -> bool {
+    let mut found = reader.find_each(std::slice::from_ref(black_box(asked)));
+    found.next().is_some_and(|found| !black_box(found).is_empty())
 }
 
 /// Moments of a record as the log has them.

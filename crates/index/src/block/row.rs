@@ -168,6 +168,17 @@ impl Row {
         *self == Self { place: self.place, ..*other }
     }
 
+    /// Whether it answers a question, whenever it was: just as its session does, which need not be made for that.
+    #[inline]
+    pub(crate) fn answers(&self, asked: &SessionsQuestion) -> bool {
+        let (ip, port) = asked.outside;
+        asked.gateway.is_none_or(|gateway| gateway == self.gateway())
+            && ip.is_none_or(|ip| ip == IpAddr::V4(self.outside_ip()))
+            && port.is_none_or(|port| port == port_of(self.outside()))
+            && asked.protocol.is_none_or(|protocol| protocol.number() == self.outside.to_le_bytes()[0])
+            && asked.remote.is_none_or(|remote| endpoint(self.remote).answers(remote))
+    }
+
     /// What was translated into what.
     #[must_use]
     pub fn translation(&self) -> Translation {

@@ -203,10 +203,10 @@ impl Dense {
         (end - i64::from(u32::from_be_bytes(self.lasted)) * measure.unit, end)
     }
 
-    /// Something of its last bytes: who has read it has the row near.
+    /// Something of its first and of its last bytes: who has read them has it near.
     #[inline]
-    pub(super) fn edge(&self) -> u8 {
-        self.line[4]
+    pub(super) fn edges(&self) -> u8 {
+        self.outside_port[0] ^ self.line[4]
     }
 
     /// The row that it was made of, its realm as the names count it.

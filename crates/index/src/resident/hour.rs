@@ -3,7 +3,8 @@
 use super::{
     dense::{HOUR_US, Measure, Names, Packer},
     radix,
-    run::{Item, Run},
+    run::Run,
+    sorted::Item,
     wide::Wide,
 };
 use crate::Row;
@@ -18,10 +19,13 @@ pub(super) struct Key {
     pub(super) lasting: Lasting,
 }
 
-/// How long sessions lasted. The longer ones are kept apart, so that few hours reach far.
+/// How long sessions lasted. The few that reach out of their hour are kept apart: a question about a moment reads one
+/// full hour, and little of others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Lasting {
-    /// An hour at most.
+    /// They began in the hour in which they ended.
+    Within,
+    /// They began before it; an hour at most.
     Short,
     /// Longer, or nobody saw them begin.
     Long,
@@ -42,8 +46,15 @@ impl Key {
     /// The same of a reach whose end somebody saw.
     #[inline]
     pub(super) fn of_edges(from: i64, to: i64) -> Self {
-        let long = to.saturating_sub(from) > HOUR_US;
-        Self { hour: to.div_euclid(HOUR_US), lasting: if long { Lasting::Long } else { Lasting::Short } }
+        let hour = to.div_euclid(HOUR_US);
+        let lasting = if from.div_euclid(HOUR_US) == hour {
+            Lasting::Within
+        } else if to.saturating_sub(from) <= HOUR_US {
+            Lasting::Short
+        } else {
+            Lasting::Long
+        };
+        Self { hour, lasting }
     }
 
     /// The first moment after the hour.
@@ -53,7 +64,7 @@ impl Key {
     }
 
     fn measure(self) -> Measure {
-        let unit = if self.lasting == Lasting::Short { 1 } else { 1_000 };
+        let unit = if self.lasting <= Lasting::Short { 1 } else { 1_000 };
         Measure { base: self.hour.saturating_mul(HOUR_US), unit }
     }
 }
@@ -92,9 +103,9 @@ impl Hour {
         }
     }
 
-    /// Whether any of its sessions may touch a span.
-    pub(super) fn touches(&self, during: Span) -> bool {
-        self.reach.is_some_and(|reach| reach.touches(during))
+    /// From the earliest start of its sessions to their latest end, if there are some.
+    pub(super) fn reach(&self) -> Option<Span> {
+        self.reach
     }
 
     /// The runs in which rows of this port may be; all of them if it is not known.
@@ -162,7 +173,7 @@ impl Hour {
         for (part, items) in self.parts.iter_mut().zip(&mut room.parts) {
             if !items.is_empty() {
                 radix::sort(items, &mut room.spare);
-                add(part, Run::of(items), Run::len, |a, b| Run::merged(&a, &b));
+                add(part, Run::of(items), Run::len, |runs| Run::merged(&runs));
                 items.clear();
             }
         }
@@ -170,8 +181,8 @@ impl Hour {
             loose.sort_unstable();
             loose.dedup();
             loose.shrink_to_fit();
-            add(&mut self.loose, loose, Vec::len, |a, b| {
-                let mut rows = [a.as_slice(), b.as_slice()].concat();
+            add(&mut self.loose, loose, Vec::len, |tables| {
+                let mut rows: Vec<Row> = tables.iter().flat_map(|rows| rows.iter().copied()).collect();
                 rows.sort_unstable();
                 rows.dedup();
                 rows.shrink_to_fit();
@@ -191,26 +202,20 @@ impl Hour {
             &mut self.wide,
             Wide::of(sessions),
             |wide| wide.sessions().len(),
-            |a, b| {
-                let mut sessions = owned(a);
-                sessions.append(&mut owned(b));
-                Wide::of(sessions)
-            },
+            |tables| Wide::of(tables.into_iter().flat_map(owned).collect()),
         );
     }
 
-    /// Merges the runs of each part into one.
-    pub(super) fn settle(&mut self) {
-        for part in &mut self.parts {
-            while part.len() > 1 {
-                merge_last(part, &mut |a, b| Run::merged(&a, &b));
-            }
-        }
+    /// A part of several runs, and how many rows it has.
+    pub(super) fn apart(&self) -> Option<(usize, usize)> {
+        let part = self.parts.iter().position(|runs| runs.len() > 1)?;
+        Some((part, self.parts[part].iter().map(|run| run.len()).sum()))
     }
 
-    /// Whether each part is one run.
-    pub(super) fn is_settled(&self) -> bool {
-        self.parts.iter().all(|part| part.len() <= 1)
+    /// Merges the runs of a part into one.
+    pub(super) fn join(&mut self, part: usize) {
+        let runs = &mut self.parts[part];
+        *runs = vec![Arc::new(Run::merged(runs))];
     }
 
     fn reaches(&mut self, span: Span) {
@@ -239,25 +244,23 @@ impl Room {
     }
 }
 
-/// Adds a table to others of falling size. Those that are less than twice as large as what comes after them are merged with
-/// it, so that there are few, and each row is moved about as often as the tables can double.
+/// Adds a table to others of falling size. Those that are less than twice as large as all that comes after them are
+/// merged with it, so that there are few, and each row is moved about half as often as the tables can double.
 fn add<T>(
     tables: &mut Vec<Arc<T>>,
     new: T,
     len: impl Fn(&T) -> usize,
-    mut merged: impl FnMut(Arc<T>, Arc<T>) -> T,
+    merged: impl FnOnce(Vec<Arc<T>>) -> T,
 ) {
-    tables.push(Arc::new(new));
-    while let [.., before, last] = tables.as_slice()
-        && len(before) / 2 < len(last)
+    let (mut first, mut after) = (tables.len(), len(&new));
+    while let Some(before) = first.checked_sub(1)
+        && len(&tables[before]) / 2 < after
     {
-        merge_last(tables, &mut merged);
+        (first, after) = (before, after + len(&tables[before]));
     }
-}
-
-/// Merges the last two tables.
-fn merge_last<T>(tables: &mut Vec<Arc<T>>, merged: &mut impl FnMut(Arc<T>, Arc<T>) -> T) {
-    if let (Some(last), Some(before)) = (tables.pop(), tables.pop()) {
-        tables.push(Arc::new(merged(before, last)));
+    tables.push(Arc::new(new));
+    if first + 1 < tables.len() {
+        let apart = tables.split_off(first);
+        tables.push(Arc::new(merged(apart)));
     }
 }

@@ -1,6 +1,6 @@
 //! Sorting by the bytes that tell most apart.
 
-use super::run::Item;
+use super::sorted::Item;
 
 const BYTES: usize = 8;
 const VALUES: usize = 256;

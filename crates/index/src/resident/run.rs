@@ -1,206 +1,137 @@
 //! Dense rows in order, each found by its outside.
 
-use super::dense::Dense;
-use std::{cmp::Ordering, ops::Range};
-
-/// A row with its outside address, before rows of one address stand together.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Item {
-    /// The outside address, then the flow: what it is sorted by.
-    key: u64,
-    dense: Dense,
-}
-
-impl Item {
-    #[inline]
-    pub(super) fn of(ip: u32, dense: Dense) -> Self {
-        Self { key: u64::from(ip) << 32 | u64::from(dense.flow()), dense }
-    }
-
-    #[inline]
-    pub(super) fn key(&self) -> u64 {
-        self.key
-    }
-
-    fn ip(&self) -> u32 {
-        u32::try_from(self.key >> 32).unwrap_or_default()
-    }
-}
+use super::{
+    dense::Dense,
+    guide::Guide,
+    sorted::{Item, Sorted},
+};
+use std::{ops::Range, sync::Arc};
 
 /// An immutable run of rows, sorted by outside address and flow; each of them once.
 ///
-/// Sketch: 29 bytes for a row, and one or two to find it by. A look-up touches the addresses, which are few, a
-/// start, and the rows that begin there.
+/// Sketch: 29 bytes for a row, and two to find it by. A look-up touches the addresses, which are few, one guide, and
+/// the rows that this tells of.
 #[derive(Default, Debug)]
 pub(super) struct Run {
-    rows: Vec<Dense>,
-    outsides: Vec<Outside>,
-    /// Where the rows begin that have an outside address and the first bits of a flow in common; one more at
-    /// the end.
-    starts: Vec<u32>,
+    sorted: Sorted,
+    /// Rows of an address stand about where their flow lies among all flows; by that place they share a guide. One
+    /// more at the end.
+    guides: Vec<Guide>,
 }
 
-/// An outside address of a run.
-#[derive(Clone, Copy, Debug)]
-struct Outside {
-    ip: u32,
-    /// Its first row.
-    row: u32,
-    /// Its first start.
-    start: u32,
-}
-
-/// So many rows share a start.
-const SHARING: usize = 4;
+/// So many rows share a guide, on average.
+const SHARING: usize = 32;
 
 impl Run {
     /// Of items in order.
     pub(super) fn of(items: &[Item]) -> Self {
-        let mut rows = Vec::with_capacity(items.len());
-        let mut outsides = Vec::new();
-        for items in items.chunk_by(|a, b| a.ip() == b.ip()) {
-            outsides.push(Outside { ip: items[0].ip(), row: number(rows.len()), start: 0 });
-            let from = rows.len();
-            for item in items {
-                if rows[from..].last() != Some(&item.dense) {
-                    rows.push(item.dense);
-                }
-            }
-        }
-        Self::found_by(rows, outsides)
+        Self::guided(Sorted::of(items))
     }
 
-    /// All rows of both.
-    pub(super) fn merged(&self, other: &Self) -> Self {
-        let mut rows = Vec::with_capacity(self.rows.len() + other.rows.len());
-        let mut outsides = Vec::with_capacity(self.outsides.len().max(other.outsides.len()));
-        let (mut a, mut b) = (0, 0);
-        loop {
-            let (left, right) = (self.outsides.get(a), other.outsides.get(b));
-            let order = match (left, right) {
-                (Some(left), Some(right)) => left.ip.cmp(&right.ip),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => break,
-            };
-            let row = number(rows.len());
-            let ip = if order.is_le() { left } else { right }.map_or(0, |outside| outside.ip);
-            outsides.push(Outside { ip, row, start: 0 });
-            match order {
-                Ordering::Less => rows.extend_from_slice(&self.rows[self.of_outside(a)]),
-                Ordering::Greater => rows.extend_from_slice(&other.rows[other.of_outside(b)]),
-                Ordering::Equal => {
-                    merge(&self.rows[self.of_outside(a)], &other.rows[other.of_outside(b)], &mut rows);
-                }
+    /// All rows of some runs, of which the later ones had better be smaller.
+    pub(super) fn merged(runs: &[Arc<Self>]) -> Self {
+        match runs {
+            [] => Self::default(),
+            [run] => Self::guided(run.sorted.clone()),
+            [runs @ .., before, last] => {
+                let last = before.sorted.merged(&last.sorted);
+                Self::guided(runs.iter().rfold(last, |all, run| run.sorted.merged(&all)))
             }
-            a += usize::from(order.is_le());
-            b += usize::from(order.is_ge());
         }
-        Self::found_by(rows, outsides)
     }
 
-    fn found_by(mut rows: Vec<Dense>, mut outsides: Vec<Outside>) -> Self {
-        rows.shrink_to_fit();
-        outsides.shrink_to_fit();
-        let mut run = Self { rows, outsides, starts: Vec::new() };
-        let buckets = |run: &Self, place| 1usize << bits(run.of_outside(place).len());
-        let count: usize = (0..run.outsides.len()).map(|place| buckets(&run, place)).sum();
-        let mut starts = Vec::with_capacity(count + 1);
-        for place in 0..run.outsides.len() {
-            let first = starts.len();
-            run.outsides[place].start = number(first);
-            let range = run.of_outside(place);
-            let (bits, from) = (bits(range.len()), range.start);
-            for (at, row) in run.rows[range].iter().enumerate() {
-                let end = first + bucket(row.flow(), bits) + 1;
-                if starts.len() < end {
-                    starts.resize(end, number(from + at));
+    fn guided(sorted: Sorted) -> Self {
+        let count = sorted.len().div_ceil(SHARING);
+        let mut guides = Vec::with_capacity(count + 1);
+        let mut guide = Guide::at(0);
+        for outside in 0..sorted.outsides().len() {
+            let range = sorted.of_outside(outside);
+            for (row, dense) in range.clone().zip(sorted.rows(range.clone())) {
+                let flow = dense.flow();
+                let place = place(&range, flow);
+                while guides.len() < place {
+                    guides.push(std::mem::replace(&mut guide, Guide::at(number(row))));
                 }
+                guide.add(flow);
             }
-            // What was skipped begins where the next does: `resize` gave it just that.
-            starts.resize(first + (1 << bits), number(run.of_outside(place).end));
         }
-        starts.push(number(run.rows.len()));
-        run.starts = starts;
-        run
+        guides.push(guide);
+        guides.resize(count + 1, Guide::at(number(sorted.len())));
+        Self { sorted, guides }
     }
 
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.sorted.len()
     }
 
     /// How many bytes they take, and what they are found by.
     pub(super) fn memory(&self) -> usize {
-        size_of::<Self>()
-            + self.rows.capacity() * size_of::<Dense>()
-            + self.outsides.capacity() * size_of::<Outside>()
-            + self.starts.capacity() * size_of::<u32>()
+        size_of::<Self>() + self.sorted.memory() + self.guides.capacity() * size_of::<Guide>()
     }
 
     /// The outside addresses.
     pub(super) fn outsides(&self) -> impl Iterator<Item = u32> {
-        self.outsides.iter().map(|outside| outside.ip)
+        self.sorted.outsides()
     }
 
     /// The place of an outside address.
     pub(super) fn outside(&self, ip: u32) -> Option<usize> {
-        self.outsides.binary_search_by_key(&ip, |outside| outside.ip).ok()
+        self.sorted.outside(ip)
     }
 
-    fn of_outside(&self, place: usize) -> Range<usize> {
-        let end = self.outsides.get(place + 1).map_or(self.rows.len(), |next| next.row as usize);
-        self.outsides[place].row as usize..end
+    /// The place of the guide that knows the rows of a flow, which nothing but the addresses is read for.
+    #[inline]
+    pub(super) fn guide(&self, outside: usize, flow: u32) -> usize {
+        place(&self.sorted.of_outside(outside), flow)
     }
 
-    /// The place of the start that leads to a flow.
-    pub(super) fn start(&self, outside: usize, flow: u32) -> usize {
-        self.outsides[outside].start as usize + bucket(flow, bits(self.of_outside(outside).len()))
+    /// Reads something of a guide: it is near then.
+    #[inline]
+    pub(super) fn touch(&self, guide: usize) -> u32 {
+        self.guides[guide].first()
     }
 
-    /// The rows that begin at a start.
-    pub(super) fn rows_at(&self, start: usize) -> Range<usize> {
-        self.starts[start] as usize..self.starts[start + 1] as usize
+    /// Shows the rows that may be of a flow of an outside address; nothing of them is read unless there are many.
+    #[inline]
+    pub(super) fn each_alike<'s>(
+        &'s self,
+        outside: usize,
+        guide: usize,
+        flow: u32,
+        see: &mut impl FnMut(&'s Dense),
+    ) {
+        let (own, guide) = (self.sorted.of_outside(outside), &self.guides[guide]);
+        let first = guide.first() as usize;
+        if let Some(mut alike) = guide.alike(flow) {
+            while alike != 0 {
+                let row = first + alike.trailing_zeros() as usize;
+                alike &= alike - 1;
+                if own.contains(&row) {
+                    see(self.sorted.row(row));
+                }
+            }
+        } else {
+            let near = first.max(own.start)..(first + guide.count() as usize).min(own.end);
+            let rows = self.sorted.rows(near);
+            let rows = &rows[rows.partition_point(|row| row.flow() < flow)..];
+            rows.iter().take_while(|row| row.flow() == flow).for_each(see);
+        }
     }
 
     /// All rows of an outside address.
     pub(super) fn rows_of(&self, outside: usize) -> &[Dense] {
-        &self.rows[self.of_outside(outside)]
-    }
-
-    /// Reads something of every second of these rows, and of the last: they are near then.
-    pub(super) fn touch(&self, rows: &Range<usize>) -> u8 {
-        let rows = &self.rows[rows.clone()];
-        rows.iter().step_by(2).chain(rows.last()).fold(0, |all, row| all ^ row.edge())
-    }
-
-    /// These rows.
-    pub(super) fn rows(&self, range: Range<usize>) -> &[Dense] {
-        &self.rows[range]
+        self.sorted.rows(self.sorted.of_outside(outside))
     }
 }
 
-/// How many bits of a flow tell where the rows of an outside address begin that has so many of them.
-fn bits(rows: usize) -> u32 {
-    (rows / SHARING).next_power_of_two().trailing_zeros()
-}
-
-fn bucket(flow: u32, bits: u32) -> usize {
-    usize::try_from(u64::from(flow) >> (u32::BITS - bits)).unwrap_or_default()
+/// The place of the guide that knows a flow of an outside address which has these rows.
+#[inline]
+fn place(own: &Range<usize>, flow: u32) -> usize {
+    let among = (own.len() as u64 * u64::from(flow)) >> u32::BITS;
+    (own.start + usize::try_from(among).unwrap_or_default()) / SHARING
 }
 
 fn number(of: usize) -> u32 {
     u32::try_from(of).expect("a run has fewer than 2³² rows")
-}
-
-/// Adds the rows of both in order, each once.
-fn merge(mut a: &[Dense], mut b: &[Dense], into: &mut Vec<Dense>) {
-    while let ([left, next_a @ ..], [right, next_b @ ..]) = (a, b) {
-        let order = left.flow().cmp(&right.flow()).then_with(|| left.cmp(right));
-        into.push(if order.is_le() { *left } else { *right });
-        a = if order.is_le() { next_a } else { a };
-        b = if order.is_ge() { next_b } else { b };
-    }
-    into.extend_from_slice(a);
-    into.extend_from_slice(b);
 }

@@ -34,8 +34,9 @@ impl Meter {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// Counts bytes that were read.
+    pub fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
@@ -189,7 +190,24 @@ impl Input {
                 return Err(ReadError::Foreign { file, compression: name, tool });
             }
         };
-        let mut input = Self {
+        let mut input = Self::of_stream(file, stream, offset);
+        match wide_encoding(input.sample(4)) {
+            Some(encoding) => Err(ReadError::WideText { file: input.file, encoding }),
+            None => Ok(input),
+        }
+    }
+
+    /// Reads bytes as they are, whatever they look like: a part of a file that is known to be plain.
+    #[must_use]
+    pub fn plain(file: String, reader: impl Read + Send + 'static, meter: &Meter) -> Self {
+        let offset = Arc::new(AtomicU64::new(0));
+        let inner = BufReader::with_capacity(CHUNK_BYTES, reader);
+        let stream = Box::new(Counted { inner, meter: meter.clone(), offset: Arc::clone(&offset) });
+        Self::of_stream(file, stream, offset)
+    }
+
+    fn of_stream(file: String, stream: Box<dyn BufRead + Send>, offset: Arc<AtomicU64>) -> Self {
+        Self {
             file,
             stream,
             offset,
@@ -198,10 +216,6 @@ impl Input {
             broken: None,
             ended: false,
             digest: None,
-        };
-        match wide_encoding(input.sample(4)) {
-            Some(encoding) => Err(ReadError::WideText { file: input.file, encoding }),
-            None => Ok(input),
         }
     }
 
@@ -362,7 +376,7 @@ impl<R: Read> BufRead for Counted<R> {
     }
 
     fn consume(&mut self, bytes: usize) {
-        self.meter.add(bytes);
+        self.meter.add(bytes as u64);
         self.offset.fetch_add(bytes as u64, Ordering::Relaxed);
         self.inner.consume(bytes);
     }
@@ -372,7 +386,7 @@ impl<R: Read> Read for Counted<R> {
     /// A large read goes past the buffer.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(out)?;
-        self.meter.add(read);
+        self.meter.add(read as u64);
         self.offset.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }

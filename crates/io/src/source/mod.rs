@@ -2,7 +2,8 @@
 //!
 //! [`expand`] turns what somebody typed into [`Location`]s; [`families`] puts the files of one rotated
 //! log together; [`open`] reads through compression; [`Frames`] hands out lines, [`Chunks`] many
-//! of them at a time, and [`Messages`] messages of binary logs, all in bounded memory.
+//! of them at a time, and [`Messages`] messages of binary logs, all in bounded memory. [`Tail`] reads a file on as
+//! it grows.
 
 mod chunks;
 mod compression;
@@ -12,6 +13,7 @@ mod frames;
 mod input;
 mod location;
 mod messages;
+mod tail;
 
 pub use chunks::{Chunk, ChunkPart, Chunks};
 pub use digest::{Content, Digest};
@@ -20,3 +22,4 @@ pub use frames::{Frame, Frames, LINE_LIMIT, Part, content};
 pub use input::{Input, Meter, ReadError, SAMPLE_BYTES, open, open_found};
 pub use location::{ExpandError, Found, Location, Origin, expand, expand_in};
 pub use messages::{Message, MessageKind, Messages};
+pub use tail::{FileIdentity, Growth, Tail, end_of_lines};

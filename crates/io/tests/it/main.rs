@@ -1,4 +1,5 @@
-//! Reading real files, as one test binary.
+//! Real files and real sockets, as one test binary.
 
 mod inventory;
+mod sink;
 mod source;

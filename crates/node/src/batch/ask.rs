@@ -72,7 +72,7 @@ fn recall(
         let realms = knowledge.realms();
         let note = |asked: &mut BTreeSet<Question>, reading| {
             if let Some(alert) = alert_of(&knowledge, &realms, reading) {
-                asked.extend(knowledge.lacks(&alert));
+                asked.extend(knowledge.lacks(&alert, false));
             }
         };
         let asked = gather(batch, &BTreeSet::new(), progress, AlertReader::read, &note)?;

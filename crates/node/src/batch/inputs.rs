@@ -31,7 +31,7 @@ pub(super) fn expanded(
 
 /// The one form of alert that most of a file's first lines fit. A file that merely lay in a folder
 /// may be something else.
-pub(super) fn told(found: &Found, sample: &[u8]) -> Result<Option<AlertFormat>, NodeError> {
+pub(crate) fn told(found: &Found, sample: &[u8]) -> Result<Option<AlertFormat>, NodeError> {
     let guesses = alert::detect(sample);
     match guesses.as_slice() {
         [best, rest @ ..] if rest.iter().all(|other| other.percent < best.percent) => {

@@ -12,7 +12,11 @@ mod read;
 mod render;
 mod trace;
 
-use crate::{Knowledge, NodeError, Progress, Summary, Unread, plan::Sources};
+pub(crate) use inputs::told;
+pub(crate) use render::detailed;
+pub(crate) use trace::realm_of;
+
+use crate::{Knowledge, NodeError, Progress, Summary, Unread, forms::Form, plan::Sources};
 use jiff::tz::TimeZone;
 use std::io::Write;
 use unmasq_decode::alert::AlertFormat;
@@ -65,6 +69,8 @@ pub enum OutputForm {
     Alerts,
     /// A table: a row for each shared address of an alert.
     Csv,
+    /// Each answer in the words of a schema.
+    Told(Form),
 }
 
 /// How much of the evidence is written.

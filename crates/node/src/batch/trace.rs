@@ -13,7 +13,7 @@ use crate::{
 use std::{collections::BTreeSet, io::Write};
 use unmasq_decode::{
     Carrier, Unreadable,
-    alert::{AlertIds, AlertReader, Fingerprint, Reading},
+    alert::{AlertFormat, AlertIds, AlertReader, Fingerprint, Reading},
 };
 use unmasq_engine::unreadable;
 use unmasq_io::source::{Found, Meter, content, open_found};
@@ -39,8 +39,8 @@ pub(super) fn all(
             Ok(input) => match AlertFile::new(found, input, format.clone(), &batch.options)? {
                 Some(file) => {
                     summary.inputs.push((found.location.name(), file.format.name().to_owned()));
-                    let tracing =
-                        Tracing { batch, knowledge, realms: &realms, found, carrier: file.format.carrier() };
+                    let (format, carrier) = (file.format.clone(), file.format.carrier());
+                    let tracing = Tracing { batch, knowledge, realms: &realms, found, format, carrier };
                     (ids, writer, summary) = tracing.file(file, ids, writer, summary)?;
                 }
                 None => summary.unread.push(Unread::no_alerts(&found.location.to_string())),
@@ -55,7 +55,7 @@ pub(super) fn all(
 
 /// The realm in which an alert means its ends: its own word if the site knows such a realm, else
 /// its sensor's.
-pub(super) fn realm_of(sensor: &Realm, realms: &BTreeSet<Realm>, named: Option<&Realm>) -> Realm {
+pub(crate) fn realm_of(sensor: &Realm, realms: &BTreeSet<Realm>, named: Option<&Realm>) -> Realm {
     named.filter(|realm| realms.contains(*realm)).unwrap_or(sensor).clone()
 }
 
@@ -65,6 +65,7 @@ struct Tracing<'t> {
     knowledge: &'t Knowledge,
     realms: &'t BTreeSet<Realm>,
     found: &'t Found,
+    format: AlertFormat,
     carrier: Carrier,
 }
 
@@ -183,7 +184,7 @@ impl<'t> Tracing<'t> {
             number += u64::from(!matches!(says, Says::More));
             counted.lines += u64::from(!matches!(says, Says::More) && !blank);
             let mut next_id = || named.next().expect("every alert was named");
-            let (trace, identity) = match says {
+            let (trace, identity, alert) = match says {
                 Says::Read(Reading::Alert(facts)) => {
                     let mut facts = *facts;
                     let identity = std::mem::take(&mut facts.identity);
@@ -191,7 +192,7 @@ impl<'t> Tracing<'t> {
                     let alert = facts.into_alert(next_id(), realm);
                     let trace = self.knowledge.trace(&alert);
                     counted.count(&self.knowledge.site, &alert, &trace);
-                    (trace, identity)
+                    (trace, identity, Some(alert))
                 }
                 Says::Read(Reading::Unusable(alert)) if alert.why == Unreadable::NeedsZone => {
                     let file = self.found.location.to_string();
@@ -201,7 +202,7 @@ impl<'t> Tracing<'t> {
                 Says::Read(Reading::Unusable(alert)) => {
                     counted.count_unusable();
                     done.troubles.push((number, Trouble::Unusable, alert.why));
-                    (unreadable(next_id()), alert.identity)
+                    (unreadable(next_id()), alert.identity, None)
                 }
                 other => {
                     match other {
@@ -219,6 +220,11 @@ impl<'t> Tracing<'t> {
             };
             match options.output {
                 OutputForm::Csv => table.rows(&identity, &trace, &mut done.bytes),
+                OutputForm::Told(form) => {
+                    let own = self.carrier.alert_of(content(bytes, number == 1), &options.field);
+                    let raw = (&self.format, own.as_ref());
+                    renderer.tell(form, raw, alert.as_ref(), options, trace, &mut done.bytes);
+                }
                 OutputForm::Alerts => {
                     if renderer.put(self.carrier, bytes, options, trace, &mut done.bytes).is_err() {
                         let (file, field) = (self.found.location.to_string(), options.field.clone());

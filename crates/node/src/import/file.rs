@@ -7,16 +7,15 @@ use super::{
 use crate::{
     NodeError, Progress, Unread, messages,
     plan::LogPlan,
-    reading::{self, Keeps, Wanted},
+    reading::{self, Wanted},
 };
-use unmasq_decode::{Decoder, Framing, Tells};
-use unmasq_engine::Sieve;
-use unmasq_io::source::{Content, Digest, Input, Meter, SAMPLE_BYTES, open_found};
+use unmasq_decode::{Decoder, Framing};
+use unmasq_io::source::{Content, Digest, Found, Input, Meter, SAMPLE_BYTES, open_found};
 use unmasq_model::SourceName;
 
 /// Reads one file of a log, as far as it is not in the store.
 #[expect(clippy::too_many_arguments, reason = "they are what all files of a log share")]
-pub(super) fn read(
+pub(crate) fn read(
     plan: &LogPlan,
     log: &SourceName,
     number: u32,
@@ -38,27 +37,20 @@ pub(super) fn read(
             return Ok(());
         }
     };
-    let state = state(plan, number, &mut input, groups);
-    if state.is_unchanged {
+    let state = state(plan, found, &mut input, groups);
+    let is_unchanged = state.is_unchanged;
+    // What is binary is read all the same: later files may need its templates.
+    if is_unchanged && plan.format.traits().framing == Framing::Lines {
         progress.end();
         imported.unchanged += 1;
         return Ok(());
     }
     let taking = Taking::new(groups, plan, log.clone(), state);
-    let sieve = Sieve::open();
-    let tells = plan.format.traits().tells;
-    let wanted = Wanted {
-        gateway: &plan.gateway,
-        keeps: Keeps { sieve: &sieve, tells },
-        cited: true,
-        whole: tells == Tells::BothEdges,
-        again: false,
-        takes: Some(&taking),
-    };
+    let wanted = Wanted::everything(plan, 0, &taking);
     let decoder = templates.take().map_or_else(|| plan.decoder(&found.location), Ok)?;
     let (file, name) = (found.location.to_string(), found.location.name());
     let told = match plan.format.traits().framing {
-        Framing::Lines => reading::lines(&file, name.as_str(), input, decoder, wanted),
+        Framing::Lines => reading::lines(&file, name.as_str(), input, decoder, wanted).map(|(told, _)| told),
         Framing::FlowMessages => {
             let (told, decoder) = messages::read(name.as_str(), input, decoder, wanted);
             *templates = Some(decoder);
@@ -68,11 +60,15 @@ pub(super) fn read(
     progress.end();
     let mut told = told?;
     let part = told.part();
-    let stored = taking.finish(
+    let (stored, _) = taking.finish(
         part,
         digest.content(),
         Trouble { skipped: told.skips.lines(), broken: told.broken.is_some() },
     )?;
+    if is_unchanged && stored == 0 {
+        imported.unchanged += 1;
+        return Ok(());
+    }
     if let Some(error) = &told.broken {
         unread.push(Unread::unreadable(error));
     } else if told.unended {
@@ -88,8 +84,7 @@ pub(super) fn read(
 }
 
 /// What the store has of this file, whatever it was called.
-fn state(plan: &LogPlan, number: u32, input: &mut Input, groups: &Groups) -> FileState {
-    let found = &plan.files[number as usize];
+pub(crate) fn state(plan: &LogPlan, found: &Found, input: &mut Input, groups: &Groups) -> FileState {
     let sample = input.sample(SAMPLE_BYTES);
     let fresh = FileState::fresh(found.location.name(), Content::of(sample));
     for known in groups.files_of(plan) {

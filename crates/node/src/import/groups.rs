@@ -3,36 +3,51 @@
 use crate::{
     NodeError,
     coverage::Stated,
+    delays::Delays,
     ordered::Ordered,
     plan::LogPlan,
     reading::{Kept, Part, Takes, Told},
+    serve::Clock,
     shown::Shown,
 };
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
+use unmasq_decode::{Fact, Format};
 use unmasq_index::Row;
 use unmasq_io::source::Content;
-use unmasq_model::{LogTime, Protocol, SourceName, Span, Translation};
+use unmasq_model::{GatewayName, LogTime, Protocol, SourceName, Span, Translation};
 use unmasq_store::{
-    FileEntry, LogEntry, LogFacts, Lot, Lots, Manifest, Other, Plain, ShownEntry, Writer, WrittenLot, hours,
+    FileEntry, LogEntry, LogFacts, Lot, LotFiles, Lots, Manifest, Other, Plain, ShownEntry, Writer,
+    WrittenLot, hours,
 };
 
 /// … or is out of so many files: after a crash no more than these are read again.
 const FILES: usize = 256;
 
 /// The store as several write to it.
-pub(super) struct Groups {
+pub(crate) struct Groups {
     writer: Mutex<Writer>,
     lots: Lots,
     /// A lot is written when it has so many sessions, …
     lot: usize,
     /// What files left that are too small for a lot of their own.
     rest: Mutex<Rest>,
+    /// The lots that were stored since somebody asked for them last.
+    stored: Mutex<Vec<LotFiles>>,
+    /// Whoever wants to know how late records come.
+    delivery: Option<Delivery>,
+}
+
+/// How late the records of each log were when they were read.
+struct Delivery {
+    clock: Clock,
+    delays: Mutex<BTreeMap<SourceName, Delays>>,
 }
 
 #[derive(Default)]
@@ -48,21 +63,35 @@ struct Update {
 }
 
 impl Groups {
-    pub(super) fn of(writer: Writer, lot: usize) -> Self {
+    pub(crate) fn of(writer: Writer, lot: usize) -> Self {
         let lots = writer.lots();
-        Self { writer: Mutex::new(writer), lots, lot, rest: Mutex::default() }
+        let (rest, stored) = (Mutex::default(), Mutex::default());
+        Self { writer: Mutex::new(writer), lots, lot, rest, stored, delivery: None }
     }
 
-    pub(super) fn into_writer(self) -> Writer {
+    /// The same, that also measures how late records come.
+    pub(crate) fn measured(self, clock: Clock) -> Self {
+        Self { delivery: Some(Delivery { clock, delays: Mutex::default() }), ..self }
+    }
+
+    /// How late the records came that were read since this was asked last.
+    pub(crate) fn take_delays(&self) -> BTreeMap<SourceName, Delays> {
+        let delays = self.delivery.as_ref().map(|delivery| &delivery.delays);
+        let taken =
+            delays.map(|delays| std::mem::take(&mut *delays.lock().unwrap_or_else(PoisonError::into_inner)));
+        taken.unwrap_or_default()
+    }
+
+    pub(crate) fn into_writer(self) -> Writer {
         self.writer.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a log is called in the store: two that have one name are told apart by their gateways.
-    pub(super) fn name_of(&self, plan: &LogPlan) -> SourceName {
+    pub(crate) fn name_of(&self, plan: &LogPlan) -> SourceName {
         let writer = self.writer();
         match writer.manifest().logs.iter().find(|log| log.name == plan.name) {
             Some(log) if log.gateway != plan.gateway || log.format != plan.format.name() => {
@@ -73,7 +102,7 @@ impl Groups {
     }
 
     /// The files that the store has of a log.
-    pub(super) fn files_of(&self, plan: &LogPlan) -> Vec<FileEntry> {
+    pub(crate) fn files_of(&self, plan: &LogPlan) -> Vec<FileEntry> {
         let name = self.name_of(plan);
         let writer = self.writer();
         let stored = writer.manifest().logs.iter().filter(|log| log.name == name);
@@ -84,8 +113,32 @@ impl Groups {
         files
     }
 
+    /// Makes logs known of which nothing was read yet.
+    pub(crate) fn declare(&self, entries: impl Iterator<Item = LogEntry>) -> Result<(), NodeError> {
+        let is_new =
+            |entry: &LogEntry| !self.writer().manifest().logs.iter().any(|log| log.name == entry.name);
+        let new: Vec<LogEntry> = entries.filter(is_new).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let declare = |manifest: &mut Manifest| {
+            for log in new {
+                log_in(manifest, log);
+            }
+        };
+        let mut writer = self.writer();
+        writer.commit(WrittenLot::default(), declare).map_err(NodeError::Store)?;
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner).push(LotFiles::default());
+        Ok(())
+    }
+
+    /// The entry of a log of which nothing was read yet.
+    pub(crate) fn entry_of(&self, plan: &LogPlan) -> LogEntry {
+        log_entry(plan, self.name_of(plan))
+    }
+
     /// Stores what waits for more.
-    pub(super) fn flush(&self) -> Result<(), NodeError> {
+    pub(crate) fn flush(&self) -> Result<(), NodeError> {
         let Rest { lot, updates } =
             std::mem::take(&mut *self.rest.lock().unwrap_or_else(PoisonError::into_inner));
         if updates.is_empty() {
@@ -108,33 +161,41 @@ impl Groups {
 
     fn commit(&self, written: WrittenLot, updates: Vec<Update>) -> Result<(), NodeError> {
         let mut writer = self.writer();
+        let files = written.files();
         writer
             .commit(written, |manifest| updates.into_iter().for_each(|update| update.apply(manifest)))
-            .map_err(NodeError::Store)
+            .map_err(NodeError::Store)?;
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner).push(files);
+        Ok(())
+    }
+
+    /// The lots that were stored since this was asked last.
+    pub(crate) fn take_stored(&self) -> Vec<LotFiles> {
+        std::mem::take(&mut *self.stored.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// What the store has of a file.
-pub(super) struct FileState {
-    pub(super) entry: FileEntry,
+pub(crate) struct FileState {
+    pub(crate) entry: FileEntry,
     /// Whether that is all of it.
-    pub(super) is_unchanged: bool,
+    pub(crate) is_unchanged: bool,
 }
 
 impl FileState {
-    pub(super) fn fresh(name: SourceName, head: Content) -> Self {
+    pub(crate) fn fresh(name: SourceName, head: Content) -> Self {
         let entry = FileEntry { name, head, position: 0, whole: None, skipped: 0, records: 0, broken: false };
         Self { entry, is_unchanged: false }
     }
 
-    pub(super) fn known(entry: FileEntry, is_all: bool) -> Self {
+    pub(crate) fn known(entry: FileEntry, is_all: bool) -> Self {
         let is_unchanged = is_all && entry.whole.is_some() && !entry.broken;
         Self { entry, is_unchanged }
     }
 }
 
 /// One file on its way into the store.
-pub(super) struct Taking<'t> {
+pub(crate) struct Taking<'t> {
     groups: &'t Groups,
     /// The log, of which nothing was read yet.
     log: LogEntry,
@@ -166,15 +227,21 @@ impl Takes for Taking<'_> {
 }
 
 impl<'t> Taking<'t> {
-    pub(super) fn new(groups: &'t Groups, plan: &'t LogPlan, log: SourceName, state: FileState) -> Self {
+    pub(crate) fn new(groups: &'t Groups, plan: &'t LogPlan, log: SourceName, state: FileState) -> Self {
         let FileState { entry, .. } = state;
         let (name, after) = (entry.name.clone(), entry.position);
         let log = log_entry(plan, log);
         Self { groups, log, name, after, file: Ordered::new(entry), stored: AtomicU64::new(0) }
     }
 
-    /// Takes the last part, which is stored with those of other files. Says how many records were new.
-    pub(super) fn finish(self, part: Part, whole: Content, trouble: Trouble) -> Result<u64, NodeError> {
+    /// Takes the last part, which is stored with those of other files. Says how many records were new,
+    /// and what the store has of the file then.
+    pub(crate) fn finish(
+        self,
+        part: Part,
+        whole: Content,
+        trouble: Trouble,
+    ) -> Result<(u64, FileEntry), NodeError> {
         let position = part.position;
         let (lot, shown) = self.lot(part);
         let Self { groups, log, file, stored, .. } = self;
@@ -187,8 +254,8 @@ impl<'t> Taking<'t> {
             broken: trouble.broken,
             ..file
         };
-        groups.add(lot, Update { log: LogEntry { shown, ..log }, file })?;
-        Ok(stored.into_inner())
+        groups.add(lot, Update { log: LogEntry { shown, ..log }, file: file.clone() })?;
+        Ok((stored.into_inner(), file))
     }
 
     /// What of a part is not in the store, and what that shows.
@@ -198,6 +265,13 @@ impl<'t> Taking<'t> {
         gateways.iter().for_each(|name| {
             shown.gateways.number(name);
         });
+        let mut delays =
+            self.groups.delivery.as_ref().map(|delivery| (Delays::default(), delivery.clock.now()));
+        let mut note = |told: LogTime| {
+            if let Some((delays, now)) = &mut delays {
+                delays.note_late(*now, told);
+            }
+        };
         let mut lot = Lot::default();
         let (log, file) = (lot.names.log(&self.log.name), lot.names.file(&self.name));
         gateways.iter().for_each(|name| {
@@ -206,8 +280,11 @@ impl<'t> Taking<'t> {
         realms.iter().for_each(|name| {
             lot.names.realm(name);
         });
+        // Few are filed under two hours.
+        lot.rows.reserve(rows.len() + rows.len() / 16);
         for row in rows.iter().filter(|row| row.place().2 > self.after) {
             shown.note_row(row);
+            note(row.end().to());
             let plain = plain(row, log, file);
             let reach = Span::between(row.start().from(), row.end().to());
             lot.rows.extend(hours::filed(reach).map(|hour| {
@@ -219,10 +296,20 @@ impl<'t> Taking<'t> {
         for Kept { position, text, gateway, record } in kept {
             if position > self.after {
                 shown.note(&record);
+                note(match &record.fact {
+                    Fact::Event(event) => event.at,
+                    Fact::Whole { start, end, .. } => end.to().finite().unwrap_or(start.to()),
+                });
                 let (log, file, gateway) =
                     (self.log.name.clone(), self.name.clone(), gateways[gateway as usize].clone());
                 lot.others.push(Other { log, file, position, gateway, record, text });
             }
+        }
+        if let (Some((delays, _)), Some(delivery)) = (delays, &self.groups.delivery)
+            && delays.count() > 0
+        {
+            let mut all = delivery.delays.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(self.log.name.clone()).or_default().add(&delays);
         }
         let shown = shown.entry();
         self.stored.fetch_add(shown.records, Ordering::Relaxed);
@@ -232,9 +319,9 @@ impl<'t> Taking<'t> {
 
 /// What hindered the reading of a file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Trouble {
-    pub(super) skipped: u64,
-    pub(super) broken: bool,
+pub(crate) struct Trouble {
+    pub(crate) skipped: u64,
+    pub(crate) broken: bool,
 }
 
 /// A row of a log's file as the store has it, under no hour yet.
@@ -269,36 +356,51 @@ pub(crate) fn plain(row: &Row, log: u32, file: u32) -> Plain {
 
 /// A log of which nothing was read yet.
 fn log_entry(plan: &LogPlan, name: SourceName) -> LogEntry {
+    empty_entry(name, plan.gateway.clone(), plan.format, plan.facts.stated())
+}
+
+/// The same, of which no file need be there.
+pub(crate) fn empty_entry(
+    name: SourceName,
+    gateway: GatewayName,
+    format: Format,
+    stated: Stated,
+) -> LogEntry {
     let us = |at: Option<LogTime>| at.map(LogTime::as_unix_us);
-    let Stated { clock_bound, since, until, complete } = plan.facts.stated();
+    let Stated { clock_bound, since, until, complete } = stated;
     let facts = LogFacts {
         clock_bound_us: clock_bound.and_then(|bound| u64::try_from(bound.as_micros()).ok()),
         since: us(since),
         until: us(until),
         complete,
     };
-    let (gateway, format) = (plan.gateway.clone(), plan.format.name().to_owned());
-    LogEntry { name, gateway, format, facts, files: Vec::new(), shown: ShownEntry::default() }
+    let (format, shown) = (format.name().to_owned(), Shown::of(&gateway).entry());
+    LogEntry { name, gateway, format, facts, files: Vec::new(), shown }
+}
+
+/// The entry of a log, with what this one shows beside what it showed before.
+fn log_in(manifest: &mut Manifest, log: LogEntry) -> &mut LogEntry {
+    let place = match manifest.logs.binary_search_by(|known| known.name.cmp(&log.name)) {
+        Ok(place) => {
+            let known = &mut manifest.logs[place];
+            let mut shown = Shown::of_entry(&known.shown);
+            shown.add(Shown::of_entry(&log.shown));
+            known.shown = shown.entry();
+            known.facts = log.facts;
+            place
+        }
+        Err(place) => {
+            manifest.logs.insert(place, log);
+            place
+        }
+    };
+    &mut manifest.logs[place]
 }
 
 impl Update {
     fn apply(self, manifest: &mut Manifest) {
         let Self { log, file } = self;
-        let place = match manifest.logs.binary_search_by(|known| known.name.cmp(&log.name)) {
-            Ok(place) => {
-                let known = &mut manifest.logs[place];
-                let mut shown = Shown::of_entry(&known.shown);
-                shown.add(Shown::of_entry(&log.shown));
-                known.shown = shown.entry();
-                known.facts = log.facts;
-                place
-            }
-            Err(place) => {
-                manifest.logs.insert(place, log);
-                place
-            }
-        };
-        let files = &mut manifest.logs[place].files;
+        let files = &mut log_in(manifest, log).files;
         match files.iter_mut().find(|known| known.head == file.head && known.name == file.name) {
             Some(known) => *known = file,
             None => files.push(file),

@@ -5,11 +5,11 @@
 //! records up to there. So what is imported again is passed over, a file that has grown is read on, and after
 //! a crash no more is read again than was not yet stored.
 
-mod file;
-mod groups;
+pub(crate) mod file;
+pub(crate) mod groups;
 
 use crate::{
-    NodeError, Progress, SourceReport, Unread,
+    NodeError, Progress, SourceReport, Unread, history,
     knowledge::Prepared,
     plan::{LogPlan, Sources},
 };
@@ -18,7 +18,7 @@ use groups::Groups;
 pub(crate) use groups::plain;
 use std::{fs, path::Path};
 use unmasq_model::SourceName;
-use unmasq_store::{Merged, Writer};
+use unmasq_store::{KeptInventory, Merged, StoreError, Writer};
 
 /// What an import came to.
 #[derive(Debug)]
@@ -57,8 +57,10 @@ pub fn import(
     progress: &dyn Progress,
 ) -> Result<Imported, NodeError> {
     // What was said before holds until something else is said.
-    let kept =
-        if sources.inventory.is_none() { unmasq_store::inventory_of(path).ok().flatten() } else { None };
+    let kept = match &sources.inventory {
+        Some(_) => None,
+        None => kept_inventory(path)?,
+    };
     let inventory = sources.inventory.clone().or_else(|| kept.as_ref().map(|kept| kept.path().to_owned()));
     // Nothing is made before it is clear what is to be read.
     let Prepared { plans, unread, warnings, .. } =
@@ -75,7 +77,7 @@ pub fn import(
     }
     groups.flush()?;
     let mut writer = groups.into_writer();
-    imported.merged = writer.merge().map_err(NodeError::Store)?;
+    imported.merged = history::merge(&mut writer, progress)?;
     Ok(imported)
 }
 
@@ -97,8 +99,16 @@ fn log(
     Ok(imported)
 }
 
+/// The inventory that the store keeps; one that is not there yet keeps none.
+fn kept_inventory(path: &Path) -> Result<Option<KeptInventory>, NodeError> {
+    match unmasq_store::inventory_of(path) {
+        Err(StoreError::NoStore { .. }) => Ok(None),
+        kept => kept.map_err(NodeError::Store),
+    }
+}
+
 /// Keeps a copy of the inventory, so that who reads the store needs no other.
-fn keep_inventory(writer: &mut Writer, path: &Path) -> Result<(), NodeError> {
+pub(crate) fn keep_inventory(writer: &mut Writer, path: &Path) -> Result<(), NodeError> {
     let unreadable = |source| {
         NodeError::Read(unmasq_io::source::ReadError::Open { file: path.display().to_string(), source })
     };

@@ -9,10 +9,15 @@ mod coverage;
 mod narrow;
 mod row;
 mod search;
+mod sessions;
+mod when;
 
 pub use search::lookup;
+pub use sessions::{Line, Moments, SessionRow, SessionsAnswer, sessions};
+pub use when::{WhenError, when};
 
 use serde::Serialize;
+use std::net::SocketAddr;
 use unmasq_model::{
     Certainty, Endpoint, GatewayName, LogTime, Protocol, Realm, Reason, Span,
     trace::{Asset, Container, Place, ProcessTrace},
@@ -31,6 +36,20 @@ pub struct Lookup {
     pub during: Span,
     /// The address space in which the endpoint is meant; the sensor's if not said.
     pub realm: Option<Realm>,
+}
+
+/// An endpoint as people write it: `203.0.113.7`, `203.0.113.7:40112` or `[2001:db8::7]:40112`.
+///
+/// # Errors
+/// When it is none; it says how one looks.
+pub fn endpoint(text: &str) -> Result<Endpoint, String> {
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        return Ok(Endpoint::new(socket.ip(), Some(socket.port())));
+    }
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse()
+        .map(|ip| Endpoint::new(ip, None))
+        .map_err(|_| "an endpoint looks like 203.0.113.7, 203.0.113.7:40112 or [2001:db8::7]:40112".into())
 }
 
 /// Who was there.

@@ -15,7 +15,7 @@ use std::{
 use unmasq_index::Arena;
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Endpoint, PerEnd, Protocol, Question, Realm, Reason,
-    RequestsQuestion, SessionsQuestion, Span, Trace, Translation,
+    RequestsQuestion, Session, SessionsQuestion, Span, Trace, Translation,
     trace::{EndTrace, MaskedEnd, Place},
 };
 
@@ -98,16 +98,33 @@ fn is_full_key(asked: &Lookup) -> bool {
 }
 
 /// The flows of the endpoint that may fit, each with the span in which its sessions lie.
-///
-/// Asked as widely as the engine asks, for it decides what fits: a silent session may be one still.
 fn flows(
     knowledge: &Knowledge,
     asked: &Lookup,
     realm: &Realm,
     missing: &mut BTreeSet<Question>,
 ) -> BTreeMap<Flow, Span> {
-    let site = &knowledge.site;
     let mut found: BTreeMap<Flow, Span> = BTreeMap::new();
+    each_session(knowledge, asked, realm, missing, |session| {
+        let (flow, reach) = (flow(asked, &session.translation), session.reach());
+        found.entry(flow).and_modify(|known| *known = known.hull(reach)).or_insert(reach);
+    });
+    let during = asked.during.widened(knowledge.site.widest_clock_bound());
+    found.retain(|_, reach| reach.touches(during));
+    found
+}
+
+/// Gives every session of the endpoint that may fit to `each`, and adds what must be known before that is all.
+///
+/// Asked as widely as the engine asks, for it decides what fits: a silent session may be one still.
+pub(super) fn each_session(
+    knowledge: &Knowledge,
+    asked: &Lookup,
+    realm: &Realm,
+    missing: &mut BTreeSet<Question>,
+    mut each: impl FnMut(&Session),
+) {
+    let site = &knowledge.site;
     for translator in site.translators(realm, asked.outside.ip, asked.during) {
         let (gateway, during) = (translator.gateway, site.asked_about(translator.gateway, asked.during));
         let translations = SessionsQuestion {
@@ -124,14 +141,8 @@ fn flows(
         let (memory, room) = (&knowledge.memory, Arena::new());
         let carried = memory.requests(&requests).into_iter();
         let carried = carried.filter(|s| s.translation.outside.answers(None, asked.outside.port));
-        for session in memory.sessions(&translations, &room).into_iter().chain(carried) {
-            let (flow, reach) = (flow(asked, &session.translation), session.reach());
-            found.entry(flow).and_modify(|known| *known = known.hull(reach)).or_insert(reach);
-        }
+        memory.sessions(&translations, &room).into_iter().chain(carried).for_each(&mut each);
     }
-    let during = asked.during.widened(site.widest_clock_bound());
-    found.retain(|_, reach| reach.touches(during));
-    found
 }
 
 /// What tells one alert from another, where a record leaves something open as it was asked.
@@ -163,7 +174,7 @@ impl<'k> Search<'k> {
     /// The trace of a flow, if everything is known that it takes.
     fn traced(&mut self, asked: &Lookup, realm: &Realm, flow: Flow) -> Option<Trace> {
         let alert = as_alert(flow, realm, asked.during);
-        let lacks = self.knowledge.lacks(&alert);
+        let lacks = self.knowledge.lacks(&alert, false);
         let is_known = lacks.is_empty();
         self.missing.extend(lacks);
         is_known.then(|| self.knowledge.trace(&alert))

@@ -6,12 +6,12 @@ use unmasq_node::{
     batch::{AlertsArg, Batch, EvidenceDetail, Hold, Options, OutputForm},
 };
 
-fn corpus(name: &str) -> PathBuf {
+pub(crate) fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus").join(name)
 }
 
 /// What a run writes, and how much of it is alerts.
-fn traced(sources: &Sources, alerts: &str, options: Options) -> (Vec<u8>, u64) {
+pub(crate) fn traced(sources: &Sources, alerts: &str, options: Options) -> (Vec<u8>, u64) {
     let alerts = [AlertsArg { format: None, path: alerts.to_owned() }];
     let batch = Batch::new(&alerts, options).unwrap();
     let knowledge = batch.learn(sources, &Silent).unwrap();

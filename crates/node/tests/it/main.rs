@@ -1,3 +1,5 @@
-//! Batch runs over the recorded corpora.
+//! Runs over the recorded corpora: in a batch, and live.
 
 mod hold;
+mod replay;
+mod stepped;

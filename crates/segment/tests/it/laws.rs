@@ -3,7 +3,9 @@
 use crate::rows::{file, names, open, row, told};
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
-use unmasq_segment::{Asked, Columns, Key, Names, Plain, Segment, Unwritten, Writer, merge, write};
+use unmasq_segment::{
+    Asked, Columns, Key, Names, Plain, Segment, Unwritten, Writer, merge, write, write_lot,
+};
 
 fn all(segment: &Segment<Bytes>, hours: impl Fn(i32) -> bool, columns: Columns) -> Vec<Plain> {
     let mut rows = Vec::new();
@@ -121,6 +123,25 @@ proptest! {
         prop_assert_eq!(written.checksum, crc32fast::hash(&bytes));
         prop_assert_eq!(Bytes::from(bytes), file(&rows, &names()));
     }
+}
+
+#[test]
+fn a_lot_is_what_was_written_in_whatever_order() {
+    let rows = crate::workload::rows(200_000);
+    let names = crate::workload::names();
+    let mut lot: Vec<Plain> = rows.iter().chain(rows.iter().step_by(5)).copied().collect();
+    lot.sort_unstable_by_key(|row| row.line.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut bytes = Vec::new();
+    let written = write_lot(&lot, &names, &mut bytes).unwrap();
+    assert_eq!(written.rows, rows.len() as u64);
+    let segment = open(&bytes.into());
+    segment.verify().unwrap();
+    assert_eq!(tell(&all(&segment, |_| true, Columns::All), segment.names()), tell(&rows, &names));
+    // Merged it is the very file that it would have been.
+    let (mut merged, mut at_once) = (Vec::new(), Vec::new());
+    merge(&[&segment], |_| true, &[], &mut merged).unwrap();
+    write(&rows, &names, &[], &mut at_once).unwrap();
+    assert_eq!(merged, at_once);
 }
 
 #[test]

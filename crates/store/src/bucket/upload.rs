@@ -4,13 +4,27 @@ use super::{Bucket, io_error};
 use crate::StoreError;
 use object_store::{MultipartUpload, ObjectStoreExt};
 use std::{
+    env,
     io::{self, Write},
     mem,
 };
 
-/// How long a part is: a server takes ten thousand of them, so an object may have 78 GiB. So much of each
-/// object is in memory while it is written.
+/// How long a part is, unless [`PART_VARIABLE`] says otherwise: a server takes ten thousand of them, so an object
+/// may have 78 GiB. So much of each object is in memory while it is written.
 const PART_BYTES: usize = 8 * 1024 * 1024;
+
+/// The environment variable that says how many bytes a part has.
+const PART_VARIABLE: &str = "UNMASQ_PART_BYTES";
+
+/// How many bytes a part has.
+///
+/// # Errors
+/// What is wrong with what the environment says.
+pub(super) fn part_bytes() -> Result<usize, String> {
+    let Some(said) = env::var_os(PART_VARIABLE) else { return Ok(PART_BYTES) };
+    let bytes = said.to_str().and_then(|said| said.parse().ok()).filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| format!("{PART_VARIABLE} is no number of bytes"))
+}
 
 /// An object that is being written, of which nobody sees anything before it is
 /// [published](Upload::publish).
@@ -73,9 +87,10 @@ impl Upload {
 
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(PART_BYTES - self.part.len());
+        let part_bytes = self.bucket.client.part_bytes;
+        let taken = bytes.len().min(part_bytes - self.part.len());
         self.part.extend_from_slice(&bytes[..taken]);
-        if self.part.len() == PART_BYTES {
+        if self.part.len() == part_bytes {
             self.send().map_err(|error| io_error(&error))?;
         }
         Ok(taken)

@@ -2,7 +2,7 @@
 
 use crate::index::{REALMS, scan, whole, without_copies};
 use proptest::{collection::vec, option, prelude::*};
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use unmasq_index::{Arena, Dropped, Limits, Resident, Row, Snapshot, Written};
 use unmasq_model::{
     Endpoint, Evidence, GatewayIx, LogIx, LogTime, Protocol, Realm, RequestsQuestion, Session,
@@ -256,4 +256,87 @@ proptest! {
             }
         }
     }
+}
+
+/// Some second of an hour.
+fn second(hour: u32, second: u32) -> LogTime {
+    LogTime::from_unix_seconds(1_772_323_200)
+        .unwrap()
+        .plus(HOUR * hour)
+        .plus(Duration::from_secs(second.into()))
+}
+
+/// A session of one second in an hour, of an outside address of many.
+fn brief(outside: u32, hour: u32, at: u32) -> Session {
+    let outside = Endpoint::new(Ipv4Addr::from(0xcb00_7100 + outside).into(), Some(20_001));
+    let Translation { inside, remote, .. } = tuple();
+    let (inside, remote) = (inside.unwrap(), remote.unwrap());
+    let translation = Translation::of_source_nat(Protocol::TCP, outside, inside, remote);
+    Session {
+        gateway: GatewayIx(0),
+        translation,
+        request: None,
+        inside_realm: Some("default".into()),
+        start: Span::at(second(hour, at)),
+        end: Span::at(second(hour, at + 1)),
+        proven: None,
+        evidence: vec![Evidence { log: LogIx(0), file: 3, line: u64::from(at) + 1, record: Arc::default() }],
+    }
+}
+
+/// What is asked about who had a session's outside then.
+fn about(session: &Session) -> SessionsQuestion {
+    let Translation { protocol, outside, remote, .. } = session.translation;
+    SessionsQuestion {
+        gateway: Some(session.gateway),
+        protocol,
+        outside: (outside.ip, outside.port()),
+        remote,
+        during: session.reach(),
+    }
+}
+
+/// More rows of one flow than a guide has room for, among addresses of which each has few.
+#[test]
+fn many_rows_of_one_flow_and_few_of_many_addresses_are_found() {
+    let alike = (0..700).map(|at| brief(40, 0, at));
+    let others = (0..900).map(|at| brief(at % 300, at % 2, 700 + at));
+    let known: Vec<Session> = alike.chain(others).collect();
+    let mut index = Resident::new(NO_LIMITS);
+    for first in 0..7 {
+        // In no order.
+        let batch: Vec<Session> = known.iter().skip(first).step_by(7).rev().cloned().collect();
+        insert(&mut index, &batch, first % 2 == 1);
+    }
+    let asked: Vec<SessionsQuestion> = known.iter().map(about).collect();
+    for _ in 0..2 {
+        let (snapshot, room) = (index.snapshot(), Arena::new());
+        let mut reader = snapshot.reader();
+        let together = reader.sessions_of_each(&asked, &room);
+        for (asked, found) in asked.iter().zip(together) {
+            assert_eq!(found, scan(&known, asked));
+            assert_eq!(found, reader.sessions(asked, &room));
+        }
+        while index.settle(LogTime::FOREVER) {}
+    }
+}
+
+#[test]
+fn an_hour_to_which_no_more_rows_come_is_settled_as_others_come() {
+    let mut index = Resident::new(NO_LIMITS);
+    let batch =
+        |hour, first: u32| -> Vec<Session> { (first..first + 50).map(|at| brief(at, hour, at)).collect() };
+    for first in [0, 200, 50, 100, 150] {
+        insert(&mut index, &batch(0, first), false);
+    }
+    let (held, known) = (index.snapshot(), index.len());
+    // Late, a few.
+    insert(&mut index, &[brief(7, 0, 3_000)], false);
+    for at in 0..20 {
+        insert(&mut index, &batch(1, 50 * at), false);
+    }
+    assert!(!index.settle(second(1, 0)), "nothing lies apart in the hour before");
+    assert_eq!((held.len(), index.len()), (known, known + 1 + 20 * 50));
+    assert_eq!(answer(&held, &about(&brief(7, 0, 3_000))), []);
+    assert_eq!(answer(&index.snapshot(), &about(&brief(7, 0, 3_000))), [brief(7, 0, 3_000)]);
 }

@@ -14,18 +14,21 @@ const LAB: &str = "--processes process.jsonl --alerts eve.json --quiet";
 struct Site {
     place: Workplace,
     server: Server,
+    /// How long parts are, if not as long as they usually are.
+    part_bytes: Option<usize>,
 }
 
 const STORE: &str = "s3://history/site-a/nat";
 
 impl Site {
     fn of(place: Workplace) -> Self {
-        Self { place, server: Server::start() }
+        Self { place, server: Server::start(), part_bytes: None }
     }
 
     fn start(&self, line: &str) -> Child {
         let mut command = self.place.command(env!("CARGO_BIN_EXE_unmasq"));
         self.server.tell(&mut command);
+        command.envs(self.part_bytes.map(|bytes| ("UNMASQ_PART_BYTES", bytes.to_string())));
         command.args(line.split_whitespace()).spawn().unwrap()
     }
 
@@ -65,20 +68,25 @@ fn a_store_in_a_bucket_gives_the_same_answers() {
     assert!(!site.place.path("s3:").exists());
 }
 
-/// Enough sessions that their files are uploaded in parts. `cargo test -p unmasq --test it -- --ignored bucket::`
 #[test]
-#[ignore = "takes a minute"]
 fn large_files_are_uploaded_in_parts() {
-    let site = Site::of(Workplace::new());
+    const SESSIONS: u64 = 20_000;
+    const PART_BYTES: usize = 8 * 1024;
+    let mut site = Site::of(Workplace::new());
+    site.part_bytes = Some(PART_BYTES);
     let mut log = Vec::new();
     let mut writer = workload::Writer::new(&mut log, Shape::Json).unwrap();
-    workload::records(&Plan { seed: 3, records: 900_000 }).for_each(|record| writer.write(&record).unwrap());
+    workload::records(&Plan { seed: 3, records: SESSIONS }).for_each(|record| writer.write(&record).unwrap());
     site.place.write("nat.jsonl", log);
     site.run(&format!("import --store {STORE} nat.jsonl")).well();
-    let large = |path: &PathBuf| fs::metadata(path).unwrap().len() > 8 * 1024 * 1024;
-    assert!(site.objects("groups").iter().any(large), "no file is large");
+    let large = |path: &PathBuf| fs::metadata(path).unwrap().len() > 3 * PART_BYTES as u64;
+    for inner in ["groups", "hours"] {
+        assert!(site.objects(inner).iter().any(large), "no file of {inner} is large");
+    }
     site.run(&format!("store verify {STORE}")).well();
-    assert_eq!(site.stats()["logs"][0]["records"], 900_000);
+    assert_eq!(site.stats()["logs"][0]["records"], SESSIONS);
+    site.part_bytes = Some(0);
+    site.run(&format!("store stats {STORE}")).exits(1).says("UNMASQ_PART_BYTES");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An import that is killed again and again: what it has stored is there, and nothing is there twice.
 
-use crate::run::Workplace;
+use crate::run::{Workplace, kills};
 use serde_json::Value;
 use std::{
     fs::File,
@@ -16,11 +16,6 @@ use unmasq_testkit::{
 /// So many records, in so many logs.
 const RECORDS: u64 = 24_000;
 const LOGS: usize = 6;
-
-/// How often it is killed: `UNMASQ_KILLS` says another number.
-fn kills() -> usize {
-    std::env::var("UNMASQ_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(12)
-}
 
 /// Six logs, each with its part of some traffic, and alerts about it.
 fn traffic() -> Workplace {
@@ -74,7 +69,7 @@ fn an_import_that_is_killed_at_any_moment_goes_on() {
 
     let mut rng = Rng::new(7);
     let (mut finished, mut killed) = (0, 0);
-    while killed < kills() {
+    while killed < kills(12) {
         std::fs::remove_dir_all(place.path("past")).unwrap();
         let mut known = 0;
         loop {

@@ -170,7 +170,10 @@ fn a_form_that_cannot_be_told_is_asked_for() {
     trace("eve.json").exits(1).says("looks like alerts (suricata-eve)").says("--alerts");
     trace("process.jsonl").exits(1).says("--processes");
     place.write("prose.txt", "Dear colleagues,\nthe log is in the other file.\n");
-    trace("prose.txt").exits(1).says("--sessions FORMAT:prose.txt").says("alibaba-nat, alibaba-nat-csv");
+    trace("prose.txt")
+        .exits(1)
+        .says("say which it is: FORMAT:prose.txt")
+        .says("alibaba-nat, alibaba-nat-csv");
     let site = Workplace::with_alibaba();
     let (lab, _) = split(&place.read(GW_A), 12);
     place.write("mixed.log", lab + &site.read("nat-session.jsonl"));

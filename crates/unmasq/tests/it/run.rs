@@ -173,3 +173,8 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
+
+/// How often something is killed; `UNMASQ_KILLS` says another number than the usual one.
+pub(crate) fn kills(usual: usize) -> usize {
+    std::env::var("UNMASQ_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usual)
+}

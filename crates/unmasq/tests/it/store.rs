@@ -1,9 +1,10 @@
 //! Stores: what was imported is remembered, once, and asked as the logs are.
 
-use crate::run::{Workplace, gzip};
+use crate::run::{Ran, Workplace, gzip};
 use serde_json::Value;
 use std::fs;
 
+const WHOLE: &str = "everything is as it was written";
 const LAB: &str = "--processes process.jsonl --alerts eve.json --quiet";
 
 /// A place with a store of everything that the lab's gateways logged.
@@ -11,6 +12,12 @@ fn remembered() -> Workplace {
     let place = Workplace::with_whole_lab();
     place.run("import --store past --inventory inventory.json").well();
     place
+}
+
+/// It went well, and printed this.
+fn printed(ran: Ran, text: &str) {
+    let ran = ran.well();
+    assert!(ran.out.contains(text), "`{text}` is not in:\n{}", ran.out);
 }
 
 fn stats(place: &Workplace) -> Value {
@@ -97,6 +104,83 @@ fn a_log_that_has_grown_is_read_on() {
     assert!(place.run(&format!("trace --store past {LAB}")).well().out == from_logs, "the answers differ");
 }
 
+/// Where the messages of an IPFIX file end (RFC 7011, 3.1: the third and fourth byte say how long one is).
+fn ends(ipfix: &[u8]) -> Vec<usize> {
+    let mut ends = vec![0];
+    while let Some(length) = ipfix.get(ends[ends.len() - 1] + 2..).and_then(|rest| rest.first_chunk()) {
+        ends.push(ends[ends.len() - 1] + usize::from(u16::from_be_bytes(*length)));
+    }
+    ends
+}
+
+#[test]
+fn a_binary_log_that_has_grown_is_read_on() {
+    let place = Workplace::with_whole_lab();
+    let whole = place.bytes("gw-a.nat.ipfix");
+    let ends = ends(&whole);
+    let all = ends.len() - 1;
+    let import = "import --store past --inventory inventory.json ipfix-nat:nat.ipfix";
+    let trace = format!("--evidence ref {LAB}");
+    let mut records = Vec::new();
+    for messages in [all / 3, all / 2, all] {
+        // The last message is half written at first.
+        let cut = if messages < all { (ends[messages] + ends[messages + 1]) / 2 } else { whole.len() };
+        place.write("nat.ipfix", &whole[..cut]);
+        place.run(import);
+        let log = &stats(&place)["logs"][0];
+        assert_eq!((&log["name"], &log["files"]), (&"nat.ipfix".into(), &1.into()));
+        records.push(log["records"].as_u64().unwrap());
+        let fresh = place.run("import --store fresh --inventory inventory.json ipfix-nat:nat.ipfix");
+        assert!([0, 3].contains(&fresh.exit), "{}", fresh.err);
+        let at_once: Value = serde_json::from_str(&place.run("store stats fresh --json").well().out).unwrap();
+        assert_eq!(log["records"], at_once["logs"][0]["records"], "after {messages} of {all} messages");
+        fs::remove_dir_all(place.path("fresh")).unwrap();
+    }
+    assert!(records.is_sorted_by(|before, after| before < after), "{records:?}");
+    place.run(import).well().says("in the store already");
+    let from_logs = place
+        .run(&format!("trace --inventory inventory.json --sessions ipfix-nat:nat.ipfix {trace}"))
+        .well()
+        .out;
+    assert!(place.run(&format!("trace --store past {trace}")).well().out == from_logs, "the answers differ");
+}
+
+#[test]
+fn templates_are_learned_from_files_that_are_in_the_store_already() {
+    let place = Workplace::with_whole_lab();
+    let whole = place.bytes("gw-a.nat.ipfix");
+    let half = ends(&whole)[ends(&whole).len() / 2];
+    let import = "import --inventory inventory.json ipfix-nat:nat.ipfix*";
+    place.write("nat.ipfix", &whole);
+    place.run(&format!("{import} --store once")).well();
+    let once: Value = serde_json::from_str(&place.run("store stats once --json").well().out).unwrap();
+    place.write("nat.ipfix", &whole[..half]);
+    place.run(&format!("{import} --store past")).well();
+    // Rotated since: the templates are in the older file only.
+    place.write("nat.ipfix.1", &whole[..half]);
+    place.write("nat.ipfix", &whole[half..]);
+    place.run(&format!("{import} --store past")).well().says("1 of 2 files in the store already");
+    let log = &stats(&place)["logs"][0];
+    assert_eq!((&log["records"], &log["skipped"]), (&once["logs"][0]["records"], &0.into()));
+    place.run(&format!("{import} --store past")).well().says("in the store already");
+    assert_eq!(&stats(&place)["logs"][0], log);
+}
+
+#[test]
+fn a_store_whose_inventory_is_damaged_is_not_written_on() {
+    let place = Workplace::with_alibaba();
+    place.run("import --store past --inventory inventory.toml").well();
+    let kept = fs::read_dir(place.path("past/inventory")).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&kept).unwrap();
+    fs::write(&kept, &whole[1..]).unwrap();
+    place.run("import --store past nat-session.csv").exits(1).says("is damaged");
+    fs::remove_file(&kept).unwrap();
+    place.run("import --store past nat-session.csv").exits(1).says("cannot read");
+    // Another may be given in its place.
+    place.run("import --store past --inventory inventory.toml").well();
+    place.run("store verify past").well();
+}
+
 #[test]
 fn files_may_come_in_any_order() {
     let place = Workplace::with_lab();
@@ -130,6 +214,87 @@ fn what_is_old_goes_and_is_not_called_absent() {
     let traced = place.run("trace --store past --alerts ndr-alerts.jsonl --quiet --evidence ref").well().out;
     assert!(!traced.contains("no-session"), "absence is claimed");
     place.run("store verify past").well();
+}
+
+/// The names of the files in a folder, in order.
+fn names(place: &Workplace, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(place.path(folder)).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn other_programs_see_each_session_once() {
+    let place = Workplace::with_alibaba();
+    let whole = place.bytes("nat-session.jsonl");
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    place.write("nat.jsonl", lines[..5].concat());
+    place.run("import --store past --inventory inventory.toml nat.jsonl").well();
+    place.write("nat.jsonl", &whole);
+    place.run("import --store past nat.jsonl").well();
+    let trace = "trace --store past --alerts ndr-alerts.jsonl --quiet";
+    let answers = place.run(trace).well().out;
+    let hours = names(&place, "past/hours");
+    assert_eq!(hours.len(), stats(&place)["hours"].as_array().unwrap().len(), "{hours:?}");
+    assert!(names(&place, "past/groups").is_empty());
+    let aside = names(&place, "past/dropped");
+    assert!(!aside.is_empty());
+
+    // Killed before it was set aside: whoever writes next does it.
+    let back = aside.iter().find(|name| name.starts_with("20")).unwrap();
+    fs::rename(place.path(&format!("past/dropped/{back}")), place.path(&format!("past/hours/{back}")))
+        .unwrap();
+    printed(place.run("store verify past"), WHOLE);
+    place.run("store compact past").well();
+    assert_eq!((names(&place, "past/hours"), names(&place, "past/dropped")), (hours, aside));
+
+    // The newest manifest is lost, and the one before it names files that were set aside.
+    let manifests = names(&place, "past").into_iter().filter(|name| name.starts_with("manifest-"));
+    let newest = manifests.max().unwrap()[.."manifest-0000000000".len()].to_owned();
+    for end in [".json", ".copy.json"] {
+        fs::remove_file(place.path(&format!("past/{newest}{end}"))).unwrap();
+    }
+    assert!(place.run(trace).well().out == answers, "the answers differ");
+    place.run("store verify past").well();
+    place.run("store compact past").well();
+    assert!(place.run(trace).well().out == answers, "the answers differ");
+    printed(place.run("store verify past"), WHOLE);
+    assert!(names(&place, "past/groups").is_empty());
+}
+
+#[test]
+fn a_log_can_be_forgotten_and_imported_again() {
+    let place = Workplace::with_alibaba();
+    place.run("import --store past --inventory inventory.toml").well();
+    let trace = "trace --store past --alerts ndr-alerts.jsonl --quiet --evidence ref";
+    let (before, answers) = (stats(&place), place.run(trace).well().out);
+    let logs = |stats: &Value| -> Vec<String> {
+        stats["logs"].as_array().unwrap().iter().map(|log| log["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for (log, told) in [
+        ("nat-session.csv", "11 sessions and 0 other records forgotten"),
+        ("clb-access.jsonl", "0 sessions and 4 other records forgotten"),
+    ] {
+        printed(place.run(&format!("store forget past --log {log}")), told);
+        let after = stats(&place);
+        let left: Vec<String> = logs(&before).into_iter().filter(|name| name != log).collect();
+        assert_eq!(logs(&after), left);
+        printed(place.run(&format!("store forget past --log {log}")), "no log of that name");
+        assert_eq!(stats(&place), after);
+        printed(place.run("store verify past"), WHOLE);
+        // As if it had never been there.
+        let rest: Vec<&str> = left.iter().map(String::as_str).collect();
+        place.run(&format!("import --store other --inventory inventory.toml {}", rest.join(" "))).well();
+        let other = place.run(&trace.replace("past", "other")).well().out;
+        assert!(place.run(trace).well().out == other, "without {log} the answers differ");
+        fs::remove_dir_all(place.path("other")).unwrap();
+        place.run("import --store past --inventory inventory.toml").well();
+        assert_eq!(logs(&stats(&place)), logs(&before));
+        assert!(place.run(trace).well().out == answers, "with {log} again the answers differ");
+    }
+    place.run("store forget nowhere --log nat-session.csv").exits(1).says("there is no store");
 }
 
 #[test]

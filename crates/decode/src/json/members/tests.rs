@@ -17,11 +17,77 @@ fn holds(before: &[&str], line: &str) -> bool {
     let mut places = Places::nowhere();
     let in_bytes = fast.clone().find_in_bytes(line.as_bytes(), &mut places).then(|| places.of(line));
     assert_eq!(in_bytes, slow, "{line}");
+    assert!(flat(line).is_none_or(|places| Some(places.of(line)) == slow), "{line}");
     [
         fast.scan(line, &mut |_, _| None).is_none_or(|places| Some(places.of(line)) == slow),
         fast.read(line) == slow,
         fast.read(line) == slow,
     ] == [true; 3]
+}
+
+/// The values of a flat object, if it is taken for one.
+fn flat(line: &str) -> Option<Places<6>> {
+    let (mut members, mut places) = (members(), Places::nowhere());
+    members.flat.find(line.as_bytes(), &members.names, &mut places).then_some(places)
+}
+
+#[test]
+fn a_flat_object_is_read_in_any_order() {
+    let unasked = r#""no_name_of_ours":"and a text","another":0,"a_name_that_is_long":"","x,":"1:","":"""#;
+    for ours in [
+        r#""a":1,"name":"x","longer_name":12345678901234,"longer_names":"203.0.113.1""#,
+        r#""longer_names":"a text that is longer than others","name":"","a":"{,:}""#,
+        r#""longer_name":0,"longer_names":"12","a":7"#,
+    ] {
+        for line in [format!("{{{ours},{unasked}}}"), format!("{{{unasked},{ours}}}\r\n")] {
+            let slow = members().surely(&line).map(|places| places.of(&line));
+            assert!(slow.is_some());
+            assert_eq!(flat(&line).map(|places| places.of(&line)), slow, "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_quite_a_flat_object_is_none() {
+    let line =
+        r#"{"a":12,"name":"x","longer_name":"203.0.113.1","others":"a text of some length, and so on"}"#;
+    assert!(flat(line).is_some());
+    for (from, to) in [
+        (",", ""),
+        (",", ",,"),
+        (",", "}"),
+        (":", ""),
+        (":", "::"),
+        ("\"", ""),
+        ("\"", "\"\""),
+        ("}", ""),
+        ("}", ",}"),
+        ("}", "}}"),
+        ("{", ""),
+        ("{", "{,"),
+        ("12", ""),
+        ("12", "012"),
+        ("12", "1 2"),
+        ("12", "-12"),
+        ("12", "1.2"),
+        ("12", "null"),
+        ("12", "[1,2]"),
+        ("12", "{\"b\":1}"),
+        ("12", "1\"b"),
+        ("x", "\\u0041"),
+        ("x", "é"),
+        ("x", "\u{1}"),
+        ("x", "\",\"b"),
+        ("name", "a"),
+        (":", ": "),
+    ] {
+        for (at, _) in line.match_indices(from) {
+            let changed = format!("{}{to}{}", &line[..at], &line[at + from.len()..]);
+            let slow = members().surely(&changed).map(|places| places.of(&changed));
+            assert!(flat(&changed).is_none_or(|places| Some(places.of(&changed)) == slow), "{changed}");
+            assert!(slow.is_some() || flat(&changed).is_none(), "{changed}");
+        }
+    }
 }
 
 #[test]
@@ -171,7 +237,34 @@ fn object(value: impl Strategy<Value = String>, most: usize) -> impl Strategy<Va
     prop::collection::vec(member, 0..most).prop_map(|members| format!("{{{}}}", members.join(",")))
 }
 
+fn flat_object() -> impl Strategy<Value = String> {
+    let name = prop_oneof![
+        prop::sample::select(&NAMES[..5]).prop_map(str::to_owned),
+        "[a-z_:,]{0,14}",
+        "[a-z_]{15,40}",
+    ];
+    let value = prop_oneof!["[1-9][0-9]{0,17}", "0", "\"[0-9.]{0,15}\"", "\"[a-z:, {}]{0,40}\""];
+    let member = (name, value).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+    prop::collection::vec(member, 2..12).prop_map(|members| format!("{{{}}}", members.join(",")))
+}
+
 proptest! {
+    #[test]
+    fn a_flat_object_reads_as_any_does(
+        lines in prop::collection::vec(flat_object(), 1..6),
+        at in any::<prop::sample::Index>(),
+        put in prop_oneof![Just(""), Just("\""), Just(","), Just(":"), Just("\":"), Just(",\""), Just("0"), Just("}"), Just(" ")],
+        length in 0..3_usize,
+    ) {
+        for line in &lines {
+            prop_assert!(holds(&lines.iter().map(String::as_str).collect::<Vec<_>>(), line), "{line}");
+            let mut changed = line.clone();
+            let at = at.index(line.len());
+            changed.replace_range(at..(at + length).min(line.len()), put);
+            prop_assert!(holds(&[line], &changed), "{changed}");
+        }
+    }
+
     #[test]
     fn both_ways_read_the_same(
         line in object(value(), 7),

@@ -1,0 +1,142 @@
+//! What a service counts.
+//!
+//! The counts add up: every line of an alert source is an alert that was stored, one that came before, no alert, or
+//! unreadable; every line of a log was read or skipped; every message that was received is spooled, dropped or cut, or is
+//! about to be spooled.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident = $help:literal;)*) => {
+        /// Everything that a service counts; shared by its parts.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[$doc])* #[doc = $help] pub $name: Counter,)*
+            sinks: Mutex<BTreeMap<String, Arc<SinkCounters>>>,
+        }
+
+        impl Counters {
+            /// Each by its name, with what it says, whether it only grows, and how much it is now.
+            #[must_use]
+            pub fn list(&self) -> Vec<(&'static str, &'static str, Kind, u64)> {
+                vec![$((stringify!($name), $help, Kind::$kind, self.$name.get()),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    alert_lines: Total = "Lines of alert sources that were read.";
+    alerts_stored: Total = "Alerts that were stored.";
+    alerts_repeated: Total = "Alerts that had come before, by their detector's own id.";
+    alerts_unusable: Total = "Stored alerts without a usable address or time.";
+    lines_not_alerts: Total = "Lines of alert sources that are no alerts.";
+    alert_lines_unreadable: Total = "Lines of alert sources that could not be read.";
+    log_lines: Total = "Lines of session logs that were read, and those that hold nothing or could not be.";
+    log_lines_skipped: Total = "Lines of session logs that could not be read.";
+    records_stored: Total = "Records of session logs that were new, and were stored.";
+    lots_stored: Total = "Lots that records were stored in.";
+    merges: Total = "How often lots were merged.";
+    traces_tried: Total = "How often an alert was traced, whatever came of it.";
+    first_answers: Total = "First answers.";
+    revisions: Total = "Answers that amend one before.";
+    syslog_received: Total = "Messages of syslog that came.";
+    syslog_spooled: Total = "Messages that were kept, to be followed like any other log.";
+    syslog_dropped: Total = "Messages that there was no room for.";
+    syslog_cut: Total = "Messages that were too long, or whose connection ended within them; nothing of them is kept.";
+    syslog_lost_by_kernel: Total = "Datagrams that the kernel dropped because they were not taken in time.";
+    syslog_connections: Total = "Connections that were taken.";
+    syslog_connections_refused: Total = "Connections that were refused because there were too many.";
+    syslog_connections_idle: Total = "Connections that were ended because they brought no message for too long.";
+    syslog_connections_open: Now = "Connections that are open.";
+    exporters_silent: Now = "Logs that are silent for longer than usual although alerts need their records.";
+    batches_taken: Total = "Batches that were handed over and are stored.";
+    batches_repeated: Total = "Batches that were handed over before, by their ids.";
+    batches_refused: Total = "Batches that were not taken.";
+    errors: Total = "What went wrong and is tried again.";
+    alerts_open: Now = "Alerts that new records are held against in memory.";
+    alerts_open_on_disk: Now = "Alerts whose questions are looked up on disk when new records come.";
+    alerts_waiting: Now = "Alerts without a first answer.";
+    alerts_to_trace: Now = "Alerts that are about to be traced again.";
+    ready: Now = "1 once everything that lay there at the start was read and answered.";
+}
+
+/// What is counted of one sink.
+#[derive(Debug, Default)]
+pub struct SinkCounters {
+    /// Answers that it was told.
+    pub told: Counter,
+    /// How often it could not be told.
+    pub failures: Counter,
+    /// Answers that were told without their text, because it was too long for a datagram.
+    pub cut: Counter,
+    /// Answers that it was not told yet, at most.
+    pub behind: Counter,
+}
+
+impl SinkCounters {
+    /// Each by its name, as [`Counters::list`] has them.
+    #[must_use]
+    pub fn list(&self) -> [(&'static str, &'static str, Kind, u64); 4] {
+        [
+            ("sink_told", "Answers that a sink was told.", Kind::Total, self.told.get()),
+            ("sink_failures", "How often a sink could not be told.", Kind::Total, self.failures.get()),
+            ("sink_cut", "Answers that were told without their text.", Kind::Total, self.cut.get()),
+            ("sink_behind", "Answers that a sink was not told yet, at most.", Kind::Now, self.behind.get()),
+        ]
+    }
+}
+
+impl Counters {
+    /// Those of the sink of that name.
+    pub(crate) fn sink(&self, name: &str) -> Arc<SinkCounters> {
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(sinks.entry(name.to_owned()).or_default())
+    }
+
+    /// Those of all sinks, in order of name.
+    #[must_use]
+    pub fn sinks(&self) -> Vec<(String, Arc<SinkCounters>)> {
+        let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.iter().map(|(name, counters)| (name.clone(), Arc::clone(counters))).collect()
+    }
+}
+
+/// How a count is to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// It only grows, from the start of the process.
+    Total,
+    /// It is so much now.
+    Now,
+}
+
+/// One count.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// How much it is.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sub(&self, less: u64) {
+        self.0.fetch_sub(less, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, to: u64) {
+        self.0.store(to, Ordering::Relaxed);
+    }
+}

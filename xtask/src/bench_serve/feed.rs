@@ -1,0 +1,133 @@
+//! Writes a session log as fast as asked: the workload's, over and over, each time later by its own length.
+
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+};
+
+/// How long the workload's log is.
+const LENGTH_SECONDS: u64 = 6 * 3600;
+/// So many sessions are in one file; a gateway's log is rotated at times.
+const FILE: u64 = 5_000_000;
+/// So many files are there at once; what is older has been read long ago, or the service is far behind.
+const FILES: usize = 4;
+
+/// A log that grows.
+pub(super) struct Feed<'f> {
+    source: &'f Path,
+    folder: &'f Path,
+    lines: BufReader<File>,
+    /// How often the source was written before.
+    round: u64,
+    out: File,
+    files: Vec<PathBuf>,
+    in_file: u64,
+    /// What is written at one go.
+    piece: Vec<u8>,
+    /// How many sessions were written.
+    pub(super) written: u64,
+    /// The moment at which the last one ended, in seconds.
+    pub(super) latest: u64,
+}
+
+impl<'f> Feed<'f> {
+    pub(super) fn new(source: &'f Path, folder: &'f Path) -> Result<Self> {
+        let mut files = Vec::new();
+        let out = next_file(folder, &mut files, 0)?;
+        let lines = opened(source)?;
+        let (round, in_file, written, latest) = (0, 0, 0, 0);
+        let piece = Vec::new();
+        Ok(Self { source, folder, lines, round, out, files, in_file, piece, written, latest })
+    }
+
+    /// Writes so many more.
+    pub(super) fn write(&mut self, sessions: u64) -> Result<()> {
+        let mut left = sessions;
+        while left > 0 {
+            let known = self.lines.fill_buf().context("cannot read the workload")?;
+            if known.is_empty() {
+                self.round += 1;
+                self.lines = opened(self.source)?;
+                continue;
+            }
+            // Whole lines, as many as are wanted; one that is cut by the end of the buffer is put together first.
+            let mut ends = memchr::memchr_iter(b'\n', known);
+            let by = self.round * LENGTH_SECONDS;
+            self.piece.clear();
+            match ends.nth(usize::try_from(left - 1)?).or_else(|| memchr::memrchr(b'\n', known)) {
+                Some(end) => {
+                    self.piece.extend_from_slice(&known[..=end]);
+                    self.lines.consume(end + 1);
+                }
+                None => {
+                    self.lines.read_until(b'\n', &mut self.piece).context("cannot read the workload")?;
+                }
+            }
+            let mut count = 0;
+            for line in self.piece.split_inclusive_mut(|byte| *byte == b'\n') {
+                self.latest = self.latest.max(later(line, by)?);
+                (count, left) = (count + 1, left - 1);
+            }
+            self.written += count;
+            self.in_file += count;
+            self.out.write_all(&self.piece).context("cannot write the log")?;
+            if self.in_file >= FILE {
+                self.in_file = 0;
+                self.out = next_file(self.folder, &mut self.files, self.written)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn opened(source: &Path) -> Result<BufReader<File>> {
+    let file = File::open(source).with_context(|| format!("cannot read {}", source.display()))?;
+    Ok(BufReader::with_capacity(4 << 20, file))
+}
+
+fn next_file(folder: &Path, files: &mut Vec<PathBuf>, number: u64) -> Result<File> {
+    // As logs are called that were rotated: all are the pieces of one.
+    let path = folder.join(format!("sessions-{}.jsonl", 1_800_000_000 + number / FILE));
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    files.push(path);
+    if files.len() > FILES {
+        let oldest = files.remove(0);
+        fs::remove_file(&oldest).with_context(|| format!("cannot remove {}", oldest.display()))?;
+    }
+    Ok(file)
+}
+
+/// Moves the two times that end a line of the workload, and says when it ends then.
+fn later(line: &mut [u8], by: u64) -> Result<u64> {
+    const BETWEEN: &[u8] = b",\"end_time\":";
+    const DIGITS: usize = 10;
+    let mut moved = 0;
+    for from_end in [2 * DIGITS + BETWEEN.len(), DIGITS] {
+        let start = line.len().saturating_sub(from_end + b"}\n".len());
+        let digits = line.get_mut(start..start + DIGITS).context("a line of the workload is too short")?;
+        ensure!(digits.iter().all(u8::is_ascii_digit), "a line of the workload does not end with its times");
+        let at = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+        moved = at + by;
+        let mut rest = moved;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).expect("a digit");
+            rest /= 10;
+        }
+    }
+    Ok(moved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_times_of_a_line_are_moved() {
+        let mut line = b"{\"a\":1,\"start_time\":1772323200,\"end_time\":1772323201}\n".to_vec();
+        assert_eq!(later(&mut line, 21_600).unwrap(), 1_772_344_801);
+        assert_eq!(line, b"{\"a\":1,\"start_time\":1772344800,\"end_time\":1772344801}\n");
+        assert!(later(&mut b"{}\n".to_vec(), 1).is_err());
+    }
+}
