@@ -118,7 +118,11 @@ pub(crate) fn shown_and_hidden<'k>(
     inquiry: &Inquiry<'_, '_, 'k>,
     stays: Vec<Stay<'k>>,
 ) -> (Vec<Stay<'k>>, Vec<Stay<'k>>) {
-    stays.into_iter().partition(|stay| inquiry.traces(stay.records[0].gateway, leg))
+    let is_shown = |stay: &Stay<'_>| inquiry.traces(stay.records[0].gateway, leg);
+    if stays.iter().all(is_shown) {
+        return (stays, Vec::new());
+    }
+    stays.into_iter().partition(is_shown)
 }
 
 /// Asks one gateway for the sessions that may explain `leg`.
