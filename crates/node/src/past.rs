@@ -3,6 +3,7 @@
 use crate::{
     NodeError, SourceReport, Unread,
     coverage::{Covered, Stated, described},
+    import::stored::StoredLot,
     ingest::gateways,
     met::Met,
     recent::{Calls, Recent, Unpacked, Window},
@@ -23,7 +24,7 @@ use unmasq_model::{
     Evidence, GatewayIx, GatewayName, LogIx, LogTime, Question, Realm, Request, Session, SessionsQuestion,
     Site, SourceName, Span, Translation,
 };
-use unmasq_store::{LogEntry, LogFacts, LotFiles, Other, Plain, Store};
+use unmasq_store::{LogEntry, LogFacts, Lot, Other, Plain, Store};
 
 /// A store, and what was asked of it so far.
 #[derive(Debug)]
@@ -198,7 +199,7 @@ impl Past {
     /// When a file of it is missing or damaged.
     pub(crate) fn touch(
         &mut self,
-        lot: &LotFiles,
+        lot: &StoredLot,
         open: &OpenQuestions,
         news: &mut News,
         touched: &mut BTreeSet<u64>,
@@ -209,7 +210,7 @@ impl Past {
             open.touch(translation, request, reach, touched);
             news.note(translation, request, reach);
         };
-        let plain = |rows: &[Plain], names: &unmasq_store::Names| {
+        let mut plain = |rows: &[Plain], names: &unmasq_store::Names| {
             if let Some(recent) = &mut recent {
                 recent.add(rows, names);
             }
@@ -231,8 +232,14 @@ impl Past {
                 _ => touch(translation, request.as_deref(), None),
             }
         };
-        // What was not read to its end is not held: then nothing is, and everything is sought in the store.
-        self.store.each_of(lot, plain, other).map_err(NodeError::Store)?;
+        match lot.lot() {
+            Some(Lot { rows, names, others }) => {
+                plain(rows, names.names());
+                others.iter().for_each(other);
+            }
+            // What was not read to its end is not held: then nothing is, and everything is sought in the store.
+            None => self.store.each_of(lot.files(), plain, other).map_err(NodeError::Store)?,
+        }
         self.recent = recent;
         Ok(())
     }

@@ -42,7 +42,7 @@ pub use manifest::{
     DroppedEntry, FileEntry, InventoryEntry, LogEntry, LogFacts, Manifest, Moment, RecordsEntry,
     SegmentEntry, ShownEntry,
 };
-pub use merge::{Merged, ToMerge, WrittenMerge};
+pub use merge::{Depth, Merged, ToMerge, WrittenMerge};
 pub use others::{Key, Other};
 pub use stats::{HourStats, LogStats, Stats};
 pub use store::{KeptInventory, Store, inventory_of};

@@ -72,7 +72,9 @@ impl Book {
         number(&mut self.0.files, name)
     }
 
-    pub(crate) fn names(&self) -> &Names {
+    /// All of them, by their numbers.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
         &self.0
     }
 

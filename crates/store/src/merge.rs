@@ -23,12 +23,30 @@ pub struct Merged {
 /// each line is then written again few times, however many files come.
 const RECORDS_GROWTH: u64 = 4;
 
+/// How much is written again when lots are merged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Depth {
+    /// Everything of the hours that lots add to: each is one file then.
+    Hours,
+    /// Of an hour only what is about as large as what comes, so that each row is written again a few times, however many
+    /// lots come. An hour has a few files then, and fewer when it is over.
+    Sizes,
+}
+
+/// As long as more comes of an hour, so many files become one of which none has more than so many times the rows of those
+/// before it.
+const GROWING: (usize, u64) = (8, 4);
+/// When it is over, even one.
+const OVER: (usize, u64) = (1, 16);
+/// What has so many rows is not written again: that would take a minute, and lots come meanwhile.
+const LARGE: u64 = 16 << 20;
+
 /// What is to be merged: whoever writes it need not be the one who [commits](Writer::commit_merge) it, and lots may be
 /// committed in the meantime.
 #[derive(Debug)]
 pub struct ToMerge {
     lots: Lots,
-    /// The hours that lots add to, each with all files that have rows of it.
+    /// Hours, each with files that have rows of it.
     hours: Vec<(i32, Vec<SegmentEntry>)>,
     /// Files of other records.
     records: Vec<RecordsEntry>,
@@ -48,17 +66,17 @@ impl Writer {
     /// # Errors
     /// When a file is damaged or cannot be written; the store is then as it was.
     pub fn merge(&mut self) -> Result<Merged, StoreError> {
-        let written = self.to_merge(|_| true).write()?;
+        let written = self.to_merge(Depth::Hours, |_| true).write()?;
         self.commit_merge(written)
     }
 
     /// What there is to be merged now, of the lots that may be.
     #[must_use]
-    pub fn to_merge(&self, may: impl Fn(&str) -> bool) -> ToMerge {
+    pub fn to_merge(&self, depth: Depth, may: impl Fn(&str) -> bool) -> ToMerge {
         let owned = |(hour, inputs): (i32, Vec<&SegmentEntry>)| (hour, inputs.into_iter().cloned().collect());
         ToMerge {
             lots: self.lots(),
-            hours: self.unmerged(&may).into_iter().map(owned).collect(),
+            hours: self.unmerged(depth, &may).into_iter().map(owned).collect(),
             records: self.small_records(&may).into_iter().cloned().collect(),
         }
     }
@@ -93,24 +111,34 @@ impl Writer {
     /// About how many bytes will be read to [merge](Self::merge).
     #[must_use]
     pub fn unmerged_bytes(&self) -> u64 {
-        let hours = self.unmerged(&|_| true);
+        let hours = self.unmerged(Depth::Hours, &|_| true);
         let inputs = hours.iter().flat_map(|(_, inputs)| inputs);
         let segments: BTreeMap<&str, u64> = inputs.map(|entry| (entry.name.as_str(), entry.bytes)).collect();
         segments.values().sum::<u64>()
             + self.small_records(&|_| true).iter().map(|entry| entry.bytes).sum::<u64>()
     }
 
-    /// The hours that lots add to, each with all files that have rows of it.
-    fn unmerged(&self, may: &dyn Fn(&str) -> bool) -> Vec<(i32, Vec<&SegmentEntry>)> {
-        let segments =
-            || self.manifest().segments.iter().filter(|entry| entry.is_sealed() || may(&entry.name));
-        let young = segments().filter(|entry| !entry.is_sealed());
-        let hours: BTreeSet<i32> = young.flat_map(|entry| &entry.hours).map(|(hour, _)| *hour).collect();
-        let with_inputs = |hour: i32| {
-            let here = |entry: &&SegmentEntry| entry.hours.iter().any(|(filed, _)| *filed == hour);
-            (hour, segments().filter(here).collect())
-        };
-        hours.into_iter().map(with_inputs).collect()
+    /// Hours with their files that become one: the lots, and what is merged already as far as `depth` says.
+    fn unmerged(&self, depth: Depth, may: &dyn Fn(&str) -> bool) -> Vec<(i32, Vec<&SegmentEntry>)> {
+        let mut hours: BTreeMap<i32, Hour<'_>> = BTreeMap::new();
+        for entry in &self.manifest().segments {
+            for (hour, rows) in &entry.hours {
+                let known = hours.entry(*hour).or_default();
+                if entry.is_sealed() {
+                    known.sealed.push(entry);
+                } else if may(&entry.name) {
+                    known.lots.push(entry);
+                    known.new += rows;
+                }
+            }
+        }
+        let last = hours.keys().copied().filter(|hour| *hour != hours::LONG).max();
+        let inputs = hours.into_iter().map(|(hour, known)| {
+            // Records of the hour before the last still come.
+            let is_over = last.is_some_and(|last| hour.saturating_add(1) < last);
+            (hour, known.inputs(depth, is_over))
+        });
+        inputs.filter(|(_, inputs)| !inputs.is_empty()).collect()
     }
 
     /// Files of other records that are merged into one: none, or several.
@@ -129,6 +157,52 @@ impl Writer {
     }
 }
 
+/// The files of an hour.
+#[derive(Default)]
+struct Hour<'m> {
+    sealed: Vec<&'m SegmentEntry>,
+    lots: Vec<&'m SegmentEntry>,
+    /// How many rows the lots have of it.
+    new: u64,
+}
+
+impl<'m> Hour<'m> {
+    /// Those that become one; none if none need to.
+    fn inputs(self, depth: Depth, is_over: bool) -> Vec<&'m SegmentEntry> {
+        let Self { sealed, lots, new } = self;
+        let mut inputs = match depth {
+            Depth::Hours if lots.is_empty() => Vec::new(),
+            Depth::Hours => sealed,
+            Depth::Sizes => of_one_size(new, sealed, if is_over { OVER } else { GROWING }),
+        };
+        if lots.is_empty() && inputs.len() < 2 {
+            return Vec::new();
+        }
+        inputs.extend(lots);
+        inputs
+    }
+}
+
+/// Of an hour's merged files those that are written again with so many new rows: the smallest, as long as there are always
+/// `few` of which none has more than `times` the rows of all before them.
+fn of_one_size(new: u64, mut sealed: Vec<&SegmentEntry>, (few, times): (usize, u64)) -> Vec<&SegmentEntry> {
+    sealed.retain(|entry| entry.rows < LARGE);
+    sealed.sort_by_key(|entry| entry.rows);
+    let (mut taken, mut rows) = (0, new);
+    if new == 0 {
+        (taken, rows) = sealed.first().map_or((0, 0), |least| (1, least.rows));
+    }
+    loop {
+        let near = sealed[taken..].iter().take_while(|entry| entry.rows <= rows * times).count();
+        if near < few {
+            sealed.truncate(taken);
+            return sealed;
+        }
+        rows += sealed[taken..taken + near].iter().map(|entry| entry.rows).sum::<u64>();
+        taken += near;
+    }
+}
+
 impl ToMerge {
     /// Whether that is nothing.
     #[must_use]
@@ -136,12 +210,26 @@ impl ToMerge {
         self.hours.is_empty() && self.records.is_empty()
     }
 
-    /// Merges it.
+    /// Merges it, with all cores.
     ///
     /// # Errors
     /// When a file is damaged or cannot be written.
     pub fn write(self) -> Result<WrittenMerge, StoreError> {
         let sealed = cores::for_each(&self.hours, |(hour, inputs)| self.lots.seal(*hour, inputs))?;
+        self.written(sealed)
+    }
+
+    /// The same with one core: others have something to do meanwhile.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_beside(self) -> Result<WrittenMerge, StoreError> {
+        let sealed = self.hours.iter().map(|(hour, inputs)| self.lots.seal(*hour, inputs));
+        let sealed = sealed.collect::<Result<_, _>>()?;
+        self.written(sealed)
+    }
+
+    fn written(self, sealed: Vec<SegmentEntry>) -> Result<WrittenMerge, StoreError> {
         let inputs = self.hours.iter().flat_map(|(_, inputs)| inputs);
         let mut replaced: BTreeSet<String> = inputs.map(|entry| entry.name.clone()).collect();
         replaced.extend(self.records.iter().map(|entry| entry.name.clone()));
@@ -205,7 +293,7 @@ mod tests {
         row.hour = i32::try_from(hour).unwrap();
         row.line = line;
         lot.rows.push(row);
-        let written = writer.lots().write(lot).unwrap();
+        let written = writer.lots().write(&lot).unwrap();
         let name = written.files().names().next().unwrap().to_owned();
         writer.commit(written, |_| ()).unwrap();
         name
@@ -220,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = Writer::open(folder.path()).unwrap();
         let [_, _, kept] = [(1, 1), (1, 2), (2, 3)].map(|(hour, line)| store(&mut writer, hour, line));
-        let written = writer.to_merge(|name| name != kept).write().unwrap();
+        let written = writer.to_merge(Depth::Hours, |name| name != kept).write().unwrap();
         let later = store(&mut writer, 1, 4);
         let merged = writer.commit_merge(written).unwrap();
         assert_eq!((merged.files, merged.into, merged.rows), (2, 1, 2));
@@ -230,14 +318,47 @@ mod tests {
     }
 
     #[test]
+    fn each_row_is_written_again_a_few_times_however_many_lots_come() {
+        let entry = |rows| SegmentEntry {
+            name: format!("{HOURS}/x"),
+            rows,
+            bytes: rows,
+            checksum: 0,
+            hours: vec![(1, rows)],
+        };
+        let (mut sealed, mut written, mut most) = (Vec::new(), 0, 0);
+        for _ in 0..1_000 {
+            let taken: Vec<u64> =
+                of_one_size(1_000, sealed.iter().collect(), GROWING).iter().map(|entry| entry.rows).collect();
+            for rows in &taken {
+                let place = sealed.iter().position(|entry: &SegmentEntry| entry.rows == *rows).unwrap();
+                sealed.swap_remove(place);
+            }
+            let rows = 1_000 + taken.iter().sum::<u64>();
+            written += rows;
+            sealed.push(entry(rows));
+            most = most.max(sealed.len());
+        }
+        assert_eq!(sealed.iter().map(|entry| entry.rows).sum::<u64>(), 1_000_000);
+        assert!(written <= 4_500_000 && most <= 30, "{written} rows written, {most} files");
+        // When the hour is over.
+        let rest = of_one_size(0, sealed.iter().collect(), OVER);
+        assert_eq!((rest.len(), sealed.len()), (8, 8));
+        // What is large stays, whatever comes.
+        let large = [entry(LARGE), entry(LARGE + 1)];
+        assert!(of_one_size(LARGE, large.iter().collect(), OVER).is_empty());
+    }
+
+    #[test]
     fn what_was_merged_of_files_that_are_gone_is_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = Writer::open(folder.path()).unwrap();
         for line in [1, 2] {
             store(&mut writer, 1, line);
         }
-        let [one, other] = [writer.to_merge(|_| true), writer.to_merge(|_| true)];
-        assert!(!one.is_empty() && writer.to_merge(|_| false).is_empty());
+        let to_merge = || writer.to_merge(Depth::Hours, |_| true);
+        let [one, other] = [to_merge(), to_merge()];
+        assert!(!one.is_empty() && writer.to_merge(Depth::Hours, |_| false).is_empty());
         let [one, other] = [one.write().unwrap(), other.write().unwrap()];
         assert_eq!(writer.commit_merge(one).unwrap().into, 1);
         assert_eq!(writer.commit_merge(other).unwrap(), Merged::default());

@@ -78,14 +78,14 @@ impl Lots {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn write(&self, lot: Lot) -> Result<WrittenLot, StoreError> {
+    pub fn write(&self, lot: &Lot) -> Result<WrittenLot, StoreError> {
         let Lot { rows, names, others } = lot;
         let mut written = WrittenLot::default();
         if !rows.is_empty() {
             let name = self.unused(GROUPS, "", "parquet");
             let mut file = self.place.begin(&name)?;
             let path = self.place.path_of(&name);
-            let told = unmasq_segment::write_lot(&rows, names.names(), &mut file)
+            let told = unmasq_segment::write_lot(rows, names.names(), &mut file)
                 .map_err(|error| StoreError::segment(&path, error))?;
             file.publish()?;
             written.segment = Some(SegmentEntry::of(name, told));
@@ -93,7 +93,7 @@ impl Lots {
         if !others.is_empty() {
             let name = self.unused(RECORDS, "", "jsonl.zst");
             let path = self.place.path_of(&name);
-            let write = |out: &mut Unpublished| others::write(&others, out).map_err(StoreError::write(&path));
+            let write = |out: &mut Unpublished| others::write(others, out).map_err(StoreError::write(&path));
             written.records = Some(self.records(name, write)?);
         }
         Ok(written)

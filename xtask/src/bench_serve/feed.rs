@@ -10,9 +10,9 @@ use std::{
 /// How long the workload's log is.
 const LENGTH_SECONDS: u64 = 6 * 3600;
 /// So many sessions are in one file; a gateway's log is rotated at times.
-const FILE: u64 = 5_000_000;
+const FILE: u64 = 1_000_000;
 /// So many files are there at once; what is older has been read long ago, or the service is far behind.
-const FILES: usize = 4;
+const FILES: usize = 12;
 
 /// A log that grows.
 pub(super) struct Feed<'f> {

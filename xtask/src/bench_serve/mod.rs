@@ -20,6 +20,7 @@ use std::{
     thread,
     time::Duration,
 };
+use tempfile::TempDir;
 use unmasq_testkit::workload::Shape;
 
 /// How much, for how long.
@@ -65,12 +66,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let binary = arguments.unmasq.clone().unwrap_or_else(|| target_folder().join("release/unmasq"));
     let folder = tempfile::tempdir_in(&kept).context("cannot make a folder for the service")?;
     let folder = folder.path();
-    for name in ["in", "alerts"] {
-        fs::create_dir(folder.join(name)).context("cannot make a folder for the service")?;
-    }
+    fs::create_dir(folder.join("alerts")).context("cannot make a folder for the service")?;
+    let logs = in_memory(folder)?;
     fs::copy(&data.alerts, folder.join("alerts/open.jsonl")).context("cannot copy the alerts")?;
-    let (times, grows) = (Times::default(), folder.join("in"));
-    let (mut feed, mut probes) = (Feed::new(&data.sessions, &grows)?, Probes::new(folder, &times)?);
+    let (times, logs) = (Times::default(), logs.path());
+    let (mut feed, mut probes) = (Feed::new(&data.sessions, logs)?, Probes::new(folder, logs, &times)?);
     // The time of the alerts passes first: while it does, each is traced again and again.
     eprintln!("{} sessions and {} alerts lie there at the start", arguments.sessions, arguments.open);
     while feed.written <= arguments.sessions {
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     // A gateway that nobody heard of would be asked about by every alert.
     probes.make_known(feed.latest)?;
-    let mut service = Service::start(&binary, folder, arguments.poll.as_deref())?;
+    let mut service = Service::start(&binary, folder, logs, arguments.poll.as_deref())?;
     let started = now();
     service.is_ready()?;
     println!("all of that is read and answered after {:.1} s", started.elapsed().as_secs_f64());
@@ -94,6 +94,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     println!("an alert is written -> its answer: {}", quantiles(&alerts));
     println!("not answered, those of the last moment among them: {unanswered}");
     Ok(())
+}
+
+/// A folder for the session logs, in memory if there is one: a disk that has to take in hundreds of megabytes a second of
+/// what others write lets whoever syncs something else on it wait for seconds.
+fn in_memory(folder: &Path) -> Result<TempDir> {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir_in(folder))
+        .context("cannot make a folder for the session logs")
 }
 
 /// Half of them took at most the first, ninety-nine of a hundred the second.

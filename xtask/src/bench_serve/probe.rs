@@ -52,12 +52,11 @@ struct Timed {
 }
 
 impl<'t> Probes<'t> {
-    pub(super) fn new(folder: &Path, times: &'t Times) -> Result<Self> {
-        let create = |path: &str| {
-            let path = folder.join(path);
-            File::create(&path).with_context(|| format!("cannot write {}", path.display()))
-        };
-        let (alerts, records) = (create("alerts/probes.jsonl")?, create("in/probes.jsonl")?);
+    pub(super) fn new(folder: &Path, logs: &Path, times: &'t Times) -> Result<Self> {
+        let create =
+            |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
+        let alerts = create(&folder.join("alerts/probes.jsonl"))?;
+        let records = create(&logs.join("probes.jsonl"))?;
         Ok(Self { alerts, records, due: BTreeMap::new(), next: FIRST, times })
     }
 

@@ -20,8 +20,8 @@ pub(super) struct Service {
 pub(super) type Counted = BTreeMap<String, u64>;
 
 impl Service {
-    /// Starts it in `folder`, where it follows `in` and `alerts` and tells `answers.json`.
-    pub(super) fn start(binary: &Path, folder: &Path, poll: Option<&str>) -> Result<Self> {
+    /// Starts it in `folder`, where it follows `alerts` and tells `answers.json`, to follow the session logs in `logs`.
+    pub(super) fn start(binary: &Path, folder: &Path, logs: &Path, poll: Option<&str>) -> Result<Self> {
         // Whoever takes the port in between makes this fail, and it is run again.
         let free = TcpListener::bind("127.0.0.1:0").context("cannot find a free port")?;
         let address = free.local_addr()?.to_string();
@@ -29,11 +29,12 @@ impl Service {
         let poll = poll.map(|poll| format!("poll = \"{poll}\"\n")).unwrap_or_default();
         let config = format!(
             "data = \"data\"\nclock_bound = \"500ms\"\n\
-             [[sessions]]\npath = \"in/*.jsonl\"\nformat = \"alibaba-nat\"\n\
+             [[sessions]]\npath = \"{}/*.jsonl\"\nformat = \"alibaba-nat\"\n\
              [[alerts]]\npath = \"alerts/*.jsonl\"\nformat = \"suricata-eve\"\n\
              [[sinks]]\nfile = \"answers.json\"\n\
              [answers]\nstand = \"0s\"\nevidence = \"ref\"\n\
-             [gateways]\ndiscovered = \"on\"\n[limits]\n{poll}[http]\nlisten = \"{address}\"\n"
+             [gateways]\ndiscovered = \"on\"\n[limits]\n{poll}[http]\nlisten = \"{address}\"\n",
+            logs.display()
         );
         fs::write(folder.join("unmasq.toml"), config).context("cannot write the configuration")?;
         let process = Command::new(binary)

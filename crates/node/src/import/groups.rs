@@ -1,5 +1,6 @@
 //! Records on their way into the store: many at a time, each lot together with how far its files were read.
 
+use super::stored::{Room, StoredLot};
 use crate::{
     NodeError,
     coverage::Stated,
@@ -30,6 +31,9 @@ use unmasq_store::{
 /// … or is out of so many files: after a crash no more than these are read again.
 const FILES: usize = 256;
 
+/// So many rows of lots are held until somebody has looked into them: 250 MB.
+const HELD: usize = 3 << 20;
+
 /// The store as several write to it.
 pub(crate) struct Groups {
     writer: Mutex<Writer>,
@@ -38,10 +42,16 @@ pub(crate) struct Groups {
     lot: usize,
     /// What files left that are too small for a lot of their own.
     rest: Mutex<Rest>,
+    /// Whoever wants to know what comes.
+    told: Option<ToldOf>,
+}
+
+/// What a service wants to know of what is stored.
+struct ToldOf {
     /// The lots that were stored since somebody asked for them last.
-    stored: Mutex<Vec<LotFiles>>,
-    /// Whoever wants to know how late records come.
-    delivery: Option<Delivery>,
+    stored: Mutex<Vec<StoredLot>>,
+    room: Room,
+    delivery: Delivery,
 }
 
 /// How late the records of each log were when they were read.
@@ -65,18 +75,18 @@ struct Update {
 impl Groups {
     pub(crate) fn of(writer: Writer, lot: usize) -> Self {
         let lots = writer.lots();
-        let (rest, stored) = (Mutex::default(), Mutex::default());
-        Self { writer: Mutex::new(writer), lots, lot, rest, stored, delivery: None }
+        Self { writer: Mutex::new(writer), lots, lot, rest: Mutex::default(), told: None }
     }
 
-    /// The same, that also measures how late records come.
-    pub(crate) fn measured(self, clock: Clock) -> Self {
-        Self { delivery: Some(Delivery { clock, delays: Mutex::default() }), ..self }
+    /// The same, that also tells which lots were stored, and how late records come.
+    pub(crate) fn told(self, clock: Clock) -> Self {
+        let delivery = Delivery { clock, delays: Mutex::default() };
+        Self { told: Some(ToldOf { stored: Mutex::default(), room: Room::for_rows(HELD), delivery }), ..self }
     }
 
     /// How late the records came that were read since this was asked last.
     pub(crate) fn take_delays(&self) -> BTreeMap<SourceName, Delays> {
-        let delays = self.delivery.as_ref().map(|delivery| &delivery.delays);
+        let delays = self.told.as_ref().map(|told| &told.delivery.delays);
         let taken =
             delays.map(|delays| std::mem::take(&mut *delays.lock().unwrap_or_else(PoisonError::into_inner)));
         taken.unwrap_or_default()
@@ -128,7 +138,7 @@ impl Groups {
         };
         let mut writer = self.writer();
         writer.commit(WrittenLot::default(), declare).map_err(NodeError::Store)?;
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner).push(LotFiles::default());
+        self.is_stored(LotFiles::default(), Lot::default());
         Ok(())
     }
 
@@ -144,8 +154,8 @@ impl Groups {
         if updates.is_empty() {
             return Ok(());
         }
-        let written = self.lots.write(lot).map_err(NodeError::Store)?;
-        self.commit(written, updates)
+        let written = self.lots.write(&lot).map_err(NodeError::Store)?;
+        self.commit(lot, written, updates)
     }
 
     /// Stores a lot at once with what waits, or lets it wait too.
@@ -159,19 +169,29 @@ impl Groups {
         if is_enough { self.flush() } else { Ok(()) }
     }
 
-    fn commit(&self, written: WrittenLot, updates: Vec<Update>) -> Result<(), NodeError> {
+    fn commit(&self, lot: Lot, written: WrittenLot, updates: Vec<Update>) -> Result<(), NodeError> {
         let mut writer = self.writer();
         let files = written.files();
         writer
             .commit(written, |manifest| updates.into_iter().for_each(|update| update.apply(manifest)))
             .map_err(NodeError::Store)?;
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner).push(files);
+        self.is_stored(files, lot);
         Ok(())
     }
 
+    fn is_stored(&self, files: LotFiles, lot: Lot) {
+        if let Some(told) = &self.told {
+            let stored = StoredLot::holding(files, lot, &told.room);
+            told.stored.lock().unwrap_or_else(PoisonError::into_inner).push(stored);
+        }
+    }
+
     /// The lots that were stored since this was asked last.
-    pub(crate) fn take_stored(&self) -> Vec<LotFiles> {
-        std::mem::take(&mut *self.stored.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn take_stored(&self) -> Vec<StoredLot> {
+        let stored = self.told.as_ref().map(|told| &told.stored);
+        let taken =
+            stored.map(|stored| std::mem::take(&mut *stored.lock().unwrap_or_else(PoisonError::into_inner)));
+        taken.unwrap_or_default()
     }
 }
 
@@ -216,12 +236,12 @@ impl Takes for Taking<'_> {
         let (number, position) = (part.number, part.position);
         let (lot, shown) = self.lot(part);
         // Written by whoever read it, while others go on; made known in order.
-        let written = self.groups.lots.write(lot).map_err(NodeError::Store);
+        let written = self.groups.lots.write(&lot).map_err(NodeError::Store);
         self.file.pass(number, |file| {
             file.position = file.position.max(position);
             file.records += shown.records;
             let update = Update { log: LogEntry { shown, ..self.log.clone() }, file: file.clone() };
-            self.groups.commit(written?, vec![update])
+            self.groups.commit(lot, written?, vec![update])
         })
     }
 }
@@ -265,8 +285,7 @@ impl<'t> Taking<'t> {
         gateways.iter().for_each(|name| {
             shown.gateways.number(name);
         });
-        let mut delays =
-            self.groups.delivery.as_ref().map(|delivery| (Delays::default(), delivery.clock.now()));
+        let mut delays = self.groups.told.as_ref().map(|told| (Delays::default(), told.delivery.clock.now()));
         let mut note = |told: LogTime| {
             if let Some((delays, now)) = &mut delays {
                 delays.note_late(*now, told);
@@ -305,10 +324,10 @@ impl<'t> Taking<'t> {
                 lot.others.push(Other { log, file, position, gateway, record, text });
             }
         }
-        if let (Some((delays, _)), Some(delivery)) = (delays, &self.groups.delivery)
+        if let (Some((delays, _)), Some(told)) = (delays, &self.groups.told)
             && delays.count() > 0
         {
-            let mut all = delivery.delays.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = told.delivery.delays.lock().unwrap_or_else(PoisonError::into_inner);
             all.entry(self.log.name.clone()).or_default().add(&delays);
         }
         let shown = shown.entry();

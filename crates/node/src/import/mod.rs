@@ -7,6 +7,7 @@
 
 pub(crate) mod file;
 pub(crate) mod groups;
+pub(crate) mod stored;
 
 use crate::{
     NodeError, Progress, SourceReport, Unread, history,

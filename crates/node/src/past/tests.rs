@@ -1,7 +1,7 @@
 //! The oracle over the whole: lots, merged or not, and memory give one answer.
 
 use super::*;
-use crate::import::plain;
+use crate::import::{plain, stored::Room};
 use proptest::prelude::*;
 use std::path::Path;
 use unmasq_decode::{Fact, Record};
@@ -127,7 +127,7 @@ fn stored(folder: &Path, sessions: &[Session], lots: usize, merges: &[bool]) {
     let mut writer = Writer::open(folder).unwrap();
     writer.commit(Default::default(), |manifest| manifest.logs = logs()).unwrap();
     for (part, merges) in sessions.chunks(sessions.len().div_ceil(lots).max(1)).zip(merges.iter().cycle()) {
-        let written = writer.lots().write(lot(part)).unwrap();
+        let written = writer.lots().write(&lot(part)).unwrap();
         writer.commit(written, |_| ()).unwrap();
         if *merges {
             writer.merge().unwrap();
@@ -200,15 +200,18 @@ proptest! {
         let window = Window { length: Duration::from_secs(hours * 3600), bytes };
         past.recent = Some(Recent::of(&past.store, window, latest).unwrap());
         // What comes later is told to both.
-        for part in late.chunks(7) {
+        for (number, part) in late.chunks(7).enumerate() {
             let mut writer = Writer::open(folder.path()).unwrap();
-            let written = writer.lots().write(lot(part)).unwrap();
-            let files = written.files();
+            let lot = lot(part);
+            let written = writer.lots().write(&lot).unwrap();
+            // Some are held, and others are read again.
+            let room = Room::for_rows(if number % 2 == 0 { 1 << 20 } else { 0 });
+            let stored = StoredLot::holding(written.files(), lot, &room);
             writer.commit(written, |_| ()).unwrap();
             let mut now =
                 Past::of(past.store_now().unwrap(), &mut Site::undeclared(), &mut Vec::new(), &mut Vec::new()).unwrap();
             now.set_recent(past.take_recent());
-            now.touch(&files, &OpenQuestions::default(), &mut News::default(), &mut BTreeSet::new()).unwrap();
+            now.touch(&stored, &OpenQuestions::default(), &mut News::default(), &mut BTreeSet::new()).unwrap();
             past = now;
         }
         let everything = in_memory(&sessions);

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Knowledge, NodeError,
     batch::{detailed, realm_of},
+    import::stored::StoredLot,
     knowledge::{Prepared, chain},
 };
 use std::{
@@ -30,7 +31,6 @@ use unmasq_model::{
     Alert, Arrival, Coverage, End, Gateway, GatewayIx, GatewayName, LogTime, Question, Realm, Reason, Site,
     SourceName, Span, Trace, trace::EndTrace,
 };
-use unmasq_store::LotFiles;
 use unmasq_work::{
     Act, BatchId, Known, LastSaid, NewAlert, Reader, Revision, StoredAlert, Taken, Turned, Work,
 };
@@ -40,7 +40,7 @@ pub(super) enum Message {
     /// Alerts came.
     Alerts(Arrived),
     /// Lots were stored; the manifest of that number has them.
-    Lots { lots: Vec<LotFiles>, number: u64 },
+    Lots { lots: Vec<StoredLot>, number: u64 },
     /// All session logs that lay there at the start were read.
     CaughtUp,
     /// An alert source has read what lay there at the start.
@@ -65,8 +65,10 @@ const BEHIND: usize = 5 * ROUND;
 const PAGE: u32 = 10_000;
 /// So many are dropped together when they are old.
 const DROPPED: u32 = 10_000;
-/// Whatever is not final is traced again so often, whether anything seems to be new about it or not.
+/// So often what is old is dropped, and what is not final traced again although nothing seems to be new about it, …
 const SWEEP: Duration = Duration::from_secs(60);
+/// … so many of them each time, all in turn: a million that are not final must not keep the desk from others.
+const SWEPT: usize = 500;
 /// How things are is shown again so often, beside when something else than numbers changed.
 const SHOWN: Duration = Duration::from_secs(1);
 /// No clock of a detector is farther ahead.
@@ -312,7 +314,7 @@ impl<'s> Desk<'s> {
     }
 
     /// Learns what the store has now, and finds out whom that concerns.
-    fn learn(&mut self, lots: &[LotFiles], number: u64) -> Result<(), NodeError> {
+    fn learn(&mut self, lots: &[StoredLot], number: u64) -> Result<(), NodeError> {
         // What it was before is held on to until all of this is done: it may be tried again.
         let site = &self.knowledge.site;
         self.before.get_or_insert_with(|| (coverages(site), site.gateways.clone()));
@@ -403,14 +405,14 @@ impl<'s> Desk<'s> {
         }
     }
 
-    /// Now and then looks at everything that is not final, and drops what is too old.
+    /// Now and then looks at some that are not final, and drops what is too old.
     fn sweep(&mut self) -> Result<(), NodeError> {
         let now = self.shared.clock.now();
         if !self.swept.is_due(now) {
             return Ok(());
         }
         self.swept.is_done(now);
-        self.open.trace_unsettled_again(Span::ALWAYS);
+        self.open.trace_some_unsettled_again(SWEPT);
         let oldest = now.minus(self.options.keep);
         let dropped = self.work.drop_before(oldest, DROPPED).map_err(NodeError::Work)?;
         self.stored = self.stored.saturating_sub(dropped);

@@ -5,6 +5,7 @@ use super::{
     clock::{Clock, NowAndThen},
     desk::Message,
     files::{Files, unopened},
+    pace::Pace,
     pause,
 };
 use crate::{
@@ -36,8 +37,7 @@ use unmasq_io::{
 };
 use unmasq_model::SourceName;
 use unmasq_store::{
-    FileEntry, LogEntry, LotFiles, Manifest, SegmentEntry, StoreError, ToMerge, Writer, WrittenLot,
-    WrittenMerge,
+    Depth, FileEntry, LogEntry, Manifest, StoreError, ToMerge, Writer, WrittenLot, WrittenMerge,
 };
 
 /// The session logs of a service.
@@ -61,7 +61,8 @@ pub(super) struct Logs<'s> {
     keep: Option<Duration>,
     expired: NowAndThen,
     inventory_read: NowAndThen,
-    /// Lots that the desk was told of, and in which it may not have looked: by the number of the manifest.
+    pace: Pace,
+    /// Lots whose files the desk was told of, and may not have looked into: by the number of the manifest.
     unread: Vec<(u64, BTreeSet<String>)>,
     merging: Option<Merging>,
 }
@@ -95,12 +96,8 @@ struct Going {
     lines: u64,
 }
 
-/// Lots are merged when there are so many, …
-const LOTS: usize = 32;
-/// … unless their sessions are less than this share of those that would be written again with them: then when there
-/// are this many times as many. So each session is written again a few times at most.
-const SHARE: u64 = 4;
-const LOTS_MAX: usize = 8 * LOTS;
+/// Lots are merged when there are so many.
+const LOTS: usize = 64;
 
 /// What is too old is dropped so often, …
 const EXPIRE: Duration = Duration::from_secs(3600);
@@ -119,7 +116,7 @@ impl<'s> Logs<'s> {
             shared,
             sources: sources.clone(),
             inventory,
-            groups: Groups::of(writer, options.lot).measured(shared.clock),
+            groups: Groups::of(writer, options.lot).told(shared.clock),
             plans: Vec::new(),
             files: Files::default(),
             readings: BTreeMap::new(),
@@ -130,6 +127,7 @@ impl<'s> Logs<'s> {
             keep: options.keep_sessions,
             expired: NowAndThen::at_once(EXPIRE),
             inventory_read: NowAndThen::at_once(INVENTORY),
+            pace: Pace::from(shared.clock.now()),
             unread: Vec::new(),
             merging: None,
         }
@@ -145,13 +143,15 @@ impl<'s> Logs<'s> {
 
     /// Looks once; says for how long to wait then.
     pub(super) fn step(&mut self, poll: Duration) -> Duration {
+        let before = self.counters().records_stored.get();
         match self.look().and_then(|()| self.tidy()) {
             Ok(()) => {
                 // One look reads all that is there.
                 if !std::mem::replace(&mut self.is_caught_up, true) {
                     self.shared.send(Message::CaughtUp);
                 }
-                poll
+                let came = self.counters().records_stored.get() - before;
+                self.pace.pause(came, self.shared.clock.now(), poll)
             }
             Err(error) => {
                 self.counters().errors.add(1);
@@ -221,13 +221,15 @@ impl<'s> Logs<'s> {
         if !self.may_expire() && !is_to_merge(writer.manifest(), &unread) {
             return Ok(());
         }
-        let to_merge = writer.to_merge(|name| !unread.contains(name));
+        let to_merge = writer.to_merge(Depth::Sizes, |name| !unread.contains(name));
         drop(writer);
         if !to_merge.is_empty() {
             self.merging = Some(match self.shared.clock {
                 Clock::Set(_) => Merging::Next(to_merge),
                 Clock::System | Clock::Fast { .. } => {
-                    Merging::Beside(std::thread::spawn(move || to_merge.write()))
+                    let thread = std::thread::Builder::new().name("merge".into());
+                    let merging = thread.spawn(move || to_merge.write_beside());
+                    Merging::Beside(merging.expect("the system has a thread left"))
                 }
             });
         } else if self.may_expire() && self.unread.is_empty() {
@@ -393,8 +395,12 @@ impl<'s> Logs<'s> {
         }
         self.counters().lots_stored.add(lots.len() as u64);
         let number = self.groups.writer().manifest().number;
-        let names = lots.iter().flat_map(LotFiles::names).map(str::to_owned);
-        self.unread.push((number, names.collect()));
+        // What is held need not stay as it is.
+        let files = lots.iter().filter(|lot| lot.lot().is_none()).flat_map(|lot| lot.files().names());
+        let names: BTreeSet<String> = files.map(str::to_owned).collect();
+        if !names.is_empty() {
+            self.unread.push((number, names));
+        }
         self.shared.send(Message::Lots { lots, number });
     }
 
@@ -421,25 +427,19 @@ impl Merging {
     fn written(self) -> Result<WrittenMerge, StoreError> {
         match self {
             Self::Beside(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Self::Next(to_merge) => to_merge.write(),
+            Self::Next(to_merge) => to_merge.write_beside(),
         }
     }
 }
 
 /// Whether there are many lots, but for those.
 fn is_to_merge(manifest: &Manifest, unread: &BTreeSet<&str>) -> bool {
-    let may = |entry: &&SegmentEntry| !entry.is_sealed() && !unread.contains(entry.name.as_str());
-    let hours: BTreeSet<i32> =
-        manifest.segments.iter().filter(may).flat_map(|entry| &entry.hours).map(|(hour, _)| *hour).collect();
-    let grows =
-        |entry: &&SegmentEntry| entry.is_sealed() && entry.hours.iter().any(|(hour, _)| hours.contains(hour));
-    let rows =
-        |entries: &mut dyn Iterator<Item = &SegmentEntry>| entries.map(|entry| entry.rows).sum::<u64>();
-    let young = rows(&mut manifest.segments.iter().filter(may));
-    let sealed = rows(&mut manifest.segments.iter().filter(grows));
-    let records = manifest.records.iter().filter(|entry| !unread.contains(entry.name.as_str())).count();
-    let lots = manifest.segments.iter().filter(may).count().max(records);
-    lots >= LOTS_MAX || (lots >= LOTS && young * SHARE >= sealed)
+    let lots = manifest.segments.iter().filter(|entry| !entry.is_sealed()).map(|entry| &entry.name);
+    let records = manifest.records.iter().map(|entry| &entry.name);
+    let many = |names: &mut dyn Iterator<Item = &String>| {
+        names.filter(|name| !unread.contains(name.as_str())).count() >= LOTS
+    };
+    many(&mut { lots }) || many(&mut { records })
 }
 
 /// Opens the store to write to it, with the inventory that there is.

@@ -26,6 +26,7 @@ mod listen;
 mod logs;
 mod old;
 mod open;
+mod pace;
 mod push;
 mod sinks;
 mod stepped;
@@ -302,17 +303,17 @@ pub fn serve(
         let shared = &shared;
         let sinks: Vec<_> = sinks
             .into_iter()
-            .map(|(sink, reader)| scope.spawn(move || sinks::tell(sink, reader, shared, options)))
+            .map(|(sink, reader)| spawn(scope, "sink", move || sinks::tell(sink, reader, shared, options)))
             .collect();
         for listener in listeners {
-            scope.spawn(move || listener.receive(&listen::Around::new(shared)));
+            spawn(scope, "listener", move || listener.receive(&listen::Around::new(shared)));
         }
         let heard = &heard;
         let logs = move || Logs::new(shared, heard, inventory, writer, options).follow(options.poll);
-        let mut followers = vec![scope.spawn(logs)];
-        followers.push(scope.spawn(move || pushes.take_all(&batches)));
+        let mut followers = vec![spawn(scope, "logs", logs)];
+        followers.push(spawn(scope, "pushes", move || pushes.take_all(&batches)));
         for mut source in sources {
-            followers.push(scope.spawn(move || source.follow(options.poll)));
+            followers.push(spawn(scope, "alerts", move || source.follow(options.poll)));
         }
         let over = |threads: &[thread::ScopedJoinHandle<'_, ()>]| {
             threads.iter().all(thread::ScopedJoinHandle::is_finished)
@@ -320,6 +321,18 @@ pub fn serve(
         run(desk, inbox, shared, || over(&followers), || over(&sinks));
     });
     Ok(())
+}
+
+/// A thread under a name, by which the system's tools tell what each costs.
+fn spawn<'s, T: Send + 's>(
+    scope: &'s thread::Scope<'s, '_>,
+    name: &str,
+    run: impl FnOnce() -> T + Send + 's,
+) -> thread::ScopedJoinHandle<'s, T> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, run)
+        .expect("the system has a thread left")
 }
 
 /// Says what of that is not there, or cannot be used, without beginning anything.

@@ -19,6 +19,8 @@ pub(super) struct OpenAlerts {
     due: Timed<Arrival>,
     /// Those whose answer is not final, by the end of their time.
     unsettled: Timed<LogTime>,
+    /// The last of those that were traced again although nothing seemed to be new.
+    looked_after: Option<(LogTime, u64)>,
     /// Those that wait for their first answer are traced before others.
     fresh: Numbered<()>,
     again: Numbered<()>,
@@ -81,6 +83,15 @@ impl OpenAlerts {
     pub(super) fn trace_unsettled_again(&mut self, during: Span) {
         let numbers: Vec<u64> = self.unsettled.between(during.from(), during.to()).collect();
         self.trace_again(numbers);
+    }
+
+    /// Nothing seems to be new about those whose answer is not final, but something may have been missed: some at a
+    /// time are traced again, all in turn.
+    pub(super) fn trace_some_unsettled_again(&mut self, most: usize) {
+        let some = self.unsettled.behind(self.looked_after, most);
+        // Behind the last comes the first again.
+        self.looked_after = some.last().copied();
+        self.trace_again(some.into_iter().map(|(_, number)| number));
     }
 
     /// Those that are traced now, at most `most`: whoever has waited long enough, and unless only those are asked

@@ -1,6 +1,6 @@
 //! At which moment something is to be looked at, for some of many alerts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Bound};
 use unmasq_engine::Numbered;
 
 /// Moments by alert, and alerts by moment.
@@ -50,6 +50,12 @@ impl<T: Copy + Ord> Timed<T> {
     /// The alerts that have one up to then, earliest first.
     pub(super) fn until(&self, last: T) -> impl Iterator<Item = u64> {
         self.in_order.range(..=(last, u64::MAX)).map(|(_, number)| *number)
+    }
+
+    /// The first that come behind one of them, at most `most`, each with its moment; behind the last comes none.
+    pub(super) fn behind(&self, one: Option<(T, u64)>, most: usize) -> Vec<(T, u64)> {
+        let begin = one.map_or(Bound::Unbounded, Bound::Excluded);
+        self.in_order.range((begin, Bound::Unbounded)).take(most).copied().collect()
     }
 
     /// The alerts that have one from then to then.
