@@ -3,37 +3,34 @@
 //!
 //! One thread has it all, so that nothing here waits for a lock. What it says is on disk before anybody hears it.
 
+mod answer;
+mod learn;
+mod trace;
+
 use super::{
     Options, Shared,
     alerts::Arrived,
     clock::NowAndThen,
     control::{AccountView, Asked, Done, Refused},
-    gateways::{Registry, log_time},
+    gateways::Registry,
     old::Old,
     open::OpenAlerts,
     push::forgotten,
 };
 use crate::{
     Knowledge, NodeError,
-    batch::{detailed, realm_of},
     import::stored::StoredLot,
     knowledge::{Prepared, chain},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{atomic::Ordering, mpsc::SyncSender},
     time::Duration,
 };
-use unmasq_engine::{Heard, Next, Outcome, Patience, SaidSoFar, still_waiting, unanswered, unreadable};
-use unmasq_io::source::Content;
-use unmasq_model::{
-    Alert, Arrival, Coverage, End, Gateway, GatewayIx, GatewayName, LogTime, Question, Realm, Reason, Site,
-    SourceName, Span, Trace, trace::EndTrace,
-};
-use unmasq_work::{
-    Act, BatchId, Known, LastSaid, NewAlert, Reader, Revision, StoredAlert, Taken, Turned, Work,
-};
+use unmasq_engine::SaidSoFar;
+use unmasq_model::{Arrival, Coverage, Gateway, GatewayName, SourceName};
+use unmasq_work::{BatchId, Known, LastSaid, NewAlert, Reader, Taken, Work};
 
 /// What the desk is told.
 pub(super) enum Message {
@@ -71,10 +68,6 @@ const SWEEP: Duration = Duration::from_secs(60);
 const SWEPT: usize = 500;
 /// How things are is shown again so often, beside when something else than numbers changed.
 const SHOWN: Duration = Duration::from_secs(1);
-/// No clock of a detector is farther ahead.
-const SKEW: Duration = Duration::from_secs(600);
-/// How long after its alert a record of a balancer's connection may decide about it.
-const CONNECTION: Duration = Duration::from_secs(600);
 
 /// See the module.
 pub(super) struct Desk<'s> {
@@ -99,20 +92,6 @@ pub(super) struct Desk<'s> {
     unlooked: usize,
     /// What could not be done yet: it is tried again, in order.
     waiting: VecDeque<Message>,
-}
-
-/// What became of one alert.
-struct Traced {
-    number: u64,
-    arrived: Arrival,
-    /// The end of its time, if it has any.
-    at: Option<LogTime>,
-    /// Whether it was traced as if nothing was ever switched off.
-    regardless: bool,
-    /// The gateways that may have translated it.
-    gateways: Vec<GatewayIx>,
-    trace: Trace,
-    asked: Vec<Question>,
 }
 
 impl<'s> Desk<'s> {
@@ -313,41 +292,6 @@ impl<'s> Desk<'s> {
         self.work.reader().map_err(NodeError::Work)
     }
 
-    /// Learns what the store has now, and finds out whom that concerns.
-    fn learn(&mut self, lots: &[StoredLot], number: u64) -> Result<(), NodeError> {
-        // What it was before is held on to until all of this is done: it may be tried again.
-        let site = &self.knowledge.site;
-        self.before.get_or_insert_with(|| (coverages(site), site.gateways.clone()));
-        self.knowledge.renew(&self.prepared)?;
-        self.registry.meet(&mut self.knowledge, &mut self.work, self.shared.clock.now())?;
-        let mut touched = BTreeSet::new();
-        if let Some(past) = self.knowledge.past() {
-            for lot in lots {
-                past.touch(lot, &self.open.questions, &mut self.old.news, &mut touched)?;
-            }
-        }
-        self.open.trace_again(touched);
-        let site = &self.knowledge.site;
-        let (logs, gateways) = self.before.take().unwrap_or_default();
-        let is_another = is_another(&gateways, &site.gateways);
-        if is_another {
-            // Who may have translated an address is another question now, for everybody.
-            self.open.trace_all_again();
-            self.old.all_again();
-        }
-        for during in moved(&logs, site) {
-            self.open.trace_unsettled_again(during);
-            self.old.unsettled_again(during);
-        }
-        self.shared.probed.fetch_max(number, Ordering::AcqRel);
-        let now = self.shared.clock.now();
-        if is_another || self.shown.is_due(now) {
-            self.shown.is_done(now);
-            self.show();
-        }
-        Ok(())
-    }
-
     /// Takes up an alert where it was left.
     fn open_again(&mut self, alert: &LastSaid) {
         let told = match alert.said {
@@ -355,54 +299,6 @@ impl<'s> Desk<'s> {
             None => SaidSoFar::nothing(alert.arrived),
         };
         self.open.add(alert.alert, told, alert.arrived.plus(self.options.patience.wait));
-    }
-
-    /// Does what is asked, unless it makes no sense.
-    fn answer(&mut self, asked: &Asked, who: &str) -> Result<Done, Refused> {
-        let now = self.shared.clock.now();
-        let failed = |error: NodeError| {
-            self.shared.counters.errors.add(1);
-            tracing::error!("{}", chain(&error));
-            Refused::Failed
-        };
-        match asked {
-            Asked::Switch { gateway, class, on } => {
-                self.registry.check(&self.knowledge, gateway, *on)?;
-                let at = log_time(now);
-                if self.registry.is_so(gateway, *class, *on) {
-                    return Ok(Done::Switched(at));
-                }
-                let act = Act::Switch { gateway: gateway.clone(), class: *class, on: *on, at };
-                self.work.act(&act, who, now).map_err(NodeError::Work).map_err(failed)?;
-                let turned = Turned { class: *class, at, on: *on, who: who.to_owned() };
-                self.registry.turned(&mut self.knowledge, gateway, turned);
-                self.show();
-                // It counts from now on: that concerns those that came just now, and those whose clocks are ahead.
-                self.open.trace_newest_again(now.minus(SKEW));
-                self.open.trace_unsettled_again(Span::between(at, LogTime::FOREVER));
-                self.old.unsettled_again(Span::between(at, LogTime::FOREVER));
-                tracing::info!(gateway = gateway.as_str(), class = class.name(), on, who, "switched");
-                Ok(Done::Switched(at))
-            }
-            Asked::Backfill { from, to } => {
-                let act = Act::Backfill { from: *from, to: *to };
-                let concerned = self.work.act(&act, who, now).map_err(NodeError::Work).map_err(failed)?;
-                let alerts = concerned.len() as u64;
-                for number in &concerned {
-                    if self.open.holds(*number) {
-                        continue;
-                    }
-                    // It is marked for good: whoever cannot be opened now is when the service begins anew.
-                    match self.work.last_said(number.saturating_sub(1), 1).map_err(NodeError::Work) {
-                        Ok(last) => last.iter().for_each(|alert| self.open_again(alert)),
-                        Err(error) => tracing::error!("{}", chain(&error)),
-                    }
-                }
-                self.open.trace_again(concerned);
-                tracing::info!(alerts, who, "alerts are traced regardless of switches");
-                Ok(Done::Backfilled(alerts))
-            }
-        }
     }
 
     /// Now and then looks at some that are not final, and drops what is too old.
@@ -475,149 +371,6 @@ impl<'s> Desk<'s> {
         control.show_exporters(exporters);
     }
 
-    /// Traces those that are next, and says what is new about them.
-    fn trace(&mut self) -> Result<(), NodeError> {
-        let now = self.shared.clock.now();
-        let numbers = self.open.next(now, ROUND, self.is_catching_up());
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let traced = self.outcomes(&numbers);
-        self.knowledge.forget();
-        let said = match traced {
-            Ok(traced) => self.say(traced, now),
-            Err(error) => {
-                // The wait bounds silence, whatever is broken.
-                let overdue = self.open.overdue(now, self.options.patience, ROUND);
-                self.unanswered(&overdue).and_then(|traced| self.say(traced, now)).and(Err(error))
-            }
-        };
-        if said.is_err() {
-            self.open.trace_again(numbers);
-        }
-        said
-    }
-
-    /// What is known of these alerts now, and what that rests on.
-    fn outcomes(&mut self, numbers: &[u64]) -> Result<Vec<Traced>, NodeError> {
-        let stored = self.work.alerts(numbers.iter().copied()).map_err(NodeError::Work)?;
-        let realms = self.knowledge.realms();
-        let alerts: Vec<(StoredAlert, Option<Alert>)> = stored
-            .into_iter()
-            .map(|mut stored| {
-                let alert = stored.facts.take().map(|alert| self.meant(alert, &realms));
-                (stored, alert)
-            })
-            .collect();
-        loop {
-            let lacking = alerts.iter().filter_map(|(stored, alert)| Some((stored, alert.as_ref()?)));
-            let asked: BTreeSet<Question> =
-                lacking.flat_map(|(stored, alert)| self.knowledge.lacks(alert, stored.regardless)).collect();
-            if asked.is_empty() {
-                break;
-            }
-            self.knowledge.learn_about(&asked)?;
-        }
-        let mut all = Vec::new();
-        for (stored, alert) in alerts {
-            self.shared.counters.traces_tried.add(1);
-            let (trace, asked) = match &alert {
-                None => (unreadable(stored.id.clone()), Vec::new()),
-                Some(alert) => match self.knowledge.outcome(alert, stored.regardless) {
-                    Outcome::Traced(trace, asked) => (*trace, asked),
-                    Outcome::Need(_) => continue,
-                },
-            };
-            let trace = detailed(still_waiting(trace), self.options.evidence);
-            let StoredAlert { number, arrived, regardless, .. } = stored;
-            let gateways = alert.as_ref().map(|alert| self.concerned(alert)).unwrap_or_default();
-            for gateway in &gateways {
-                let name = &self.knowledge.site.gateway(*gateway).name;
-                let last = self.needed.entry(name.clone()).or_insert(arrived);
-                *last = arrived.max(*last);
-            }
-            let at = alert.map(|alert| alert.at.to());
-            all.push(Traced { number, arrived, at, regardless, gateways, trace, asked });
-        }
-        Ok(all)
-    }
-
-    /// That nothing can be known of these alerts for now.
-    fn unanswered(&self, numbers: &[u64]) -> Result<Vec<Traced>, NodeError> {
-        let stored = self.work.alerts(numbers.iter().copied()).map_err(NodeError::Work)?;
-        let traced = stored.into_iter().map(|stored| Traced {
-            number: stored.number,
-            arrived: stored.arrived,
-            at: stored.facts.map(|alert| alert.at.to()),
-            regardless: stored.regardless,
-            gateways: Vec::new(),
-            trace: unanswered(stored.id),
-            asked: Vec::new(),
-        });
-        Ok(traced.collect())
-    }
-
-    /// Says what is new, and what must not wait any longer.
-    fn say(&mut self, traced: Vec<Traced>, now: Arrival) -> Result<(), NodeError> {
-        let (mut revisions, mut heard) = (Vec::new(), Vec::new());
-        for Traced { number, arrived, at, regardless, gateways, trace, asked } in traced {
-            let print = Content::of(&json(&trace)).hash;
-            let what = Heard::of(&trace, print);
-            let Some((told, next)) = self.open.hear(number, what, now, self.patience(&gateways)) else {
-                continue;
-            };
-            let unsettled = at.filter(|_| !trace.is_final || is_before_collection(&trace));
-            if let Next::Say { revision } = next {
-                let waited_ms = u64::try_from(now.since(arrived).as_millis()).unwrap_or(u64::MAX);
-                let (is_final, late) = (trace.is_final, revision > 1);
-                let backfill = regardless;
-                let due = |at| self.shared.exporters.due(&self.knowledge.site, &gateways, at);
-                // What is due already is late: nobody knows when it comes.
-                let expected_by = at.filter(|_| !is_final).and_then(due).filter(|due| *due > log_time(now));
-                let body = json(&Trace { revision, late, waited_ms, backfill, expected_by, ..trace });
-                let body = String::from_utf8(body).expect("JSON is text");
-                revisions.push(Revision { alert: number, revision, said: now, print, is_final, body });
-            }
-            heard.push((number, (told, next), asked, unsettled));
-        }
-        if !revisions.is_empty() {
-            self.work.say(&revisions).map_err(NodeError::Work)?;
-        }
-        for (number, said, asked, unsettled) in heard {
-            self.open.heard(number, said, &asked, unsettled);
-        }
-        for revision in &revisions {
-            let counters = &self.shared.counters;
-            if revision.revision == 1 { &counters.first_answers } else { &counters.revisions }.add(1);
-        }
-        if !revisions.is_empty() {
-            self.shared.said.ring();
-        }
-        Ok(())
-    }
-
-    /// The gateways that may have translated an end of it.
-    fn concerned(&self, alert: &Alert) -> Vec<GatewayIx> {
-        let owners =
-            End::BOTH.map(|end| self.knowledge.site.owners(&alert.realm, alert.ends[end].ip, alert.at));
-        owners.concat()
-    }
-
-    /// How long an alert waits that these may have translated: as the one says that wants most.
-    fn patience(&self, gateways: &[GatewayIx]) -> Patience {
-        let usual = self.options.patience;
-        let said =
-            gateways.iter().filter_map(|ix| self.options.waits.get(&self.knowledge.site.gateway(*ix).name));
-        Patience { wait: said.max().copied().unwrap_or(usual.wait), ..usual }
-    }
-
-    /// The alert, with its ends in the realm that is meant.
-    fn meant(&self, alert: Alert, realms: &BTreeSet<Realm>) -> Alert {
-        let named = Some(&alert.realm).filter(|realm| !realm.as_str().is_empty());
-        let realm = realm_of(&self.knowledge.site.sensor_realm, realms, named);
-        Alert { realm, ..alert }
-    }
-
     fn count(&self) {
         let counters = &self.shared.counters;
         counters.alerts_open.set(self.open.count() as u64);
@@ -643,44 +396,4 @@ fn new(arrived: &Arrived, now: Arrival) -> Vec<NewAlert<'_>> {
         raw: &alert.raw,
     });
     alerts.collect()
-}
-
-/// Whether it rests on when a log began: that is another moment when a late record tells of an earlier one.
-fn is_before_collection(trace: &Trace) -> bool {
-    let ends = [&trace.src, &trace.dest].into_iter();
-    ends.filter_map(EndTrace::masked).any(|end| end.reason == Some(Reason::BeforeCollection))
-}
-
-fn json(trace: &Trace) -> Vec<u8> {
-    serde_json::to_vec(trace).expect("a trace is plain data")
-}
-
-/// Which time each log covers.
-fn coverages(site: &Site) -> BTreeMap<SourceName, Coverage> {
-    site.logs.iter().map(|log| (log.name.clone(), log.coverage)).collect()
-}
-
-/// Whether the gateways differ in more than which logs they have.
-fn is_another(before: &[Gateway], now: &[Gateway]) -> bool {
-    before.len() != now.len()
-        || before.iter().zip(now).any(|(before, now)| {
-            before.name != now.name || before.seen != now.seen || before.logs.len() != now.logs.len()
-        })
-}
-
-/// About which alerts the logs tell more than before, although no record concerns them: those at the edges of what
-/// they cover, and those of which by now everything should have come.
-fn moved(before: &BTreeMap<SourceName, Coverage>, site: &Site) -> Vec<Span> {
-    let bound = site.widest_clock_bound();
-    let mut spans = Vec::new();
-    for log in &site.logs {
-        let Some(known) = before.get(&log.name).filter(|known| **known != log.coverage) else { continue };
-        let edges = |of: fn(&Coverage) -> LogTime| (of(known), of(&log.coverage));
-        let edges = [edges(|c| c.since), edges(|c| c.until), edges(Coverage::watermark)];
-        for (one, other) in edges.into_iter().filter(|(one, other)| one != other) {
-            let span = Span::between(one.min(other).minus(CONNECTION), one.max(other));
-            spans.push(span.widened(bound));
-        }
-    }
-    spans
 }
