@@ -126,7 +126,7 @@ pub(crate) fn under_another_name<'k>(
         return Some(Vec::new());
     }
     // Asked of everybody at once: a site has many gateways, and hardly one has such a session.
-    let mut sessions = inquiry.sessions(SessionsQuestion {
+    let sessions = inquiry.sessions(SessionsQuestion {
         gateway: None,
         protocol: Some(leg.protocol),
         outside: (None, leg.ours.port),
@@ -134,12 +134,10 @@ pub(crate) fn under_another_name<'k>(
         during: leg.at.widened(site.widest_clock_bound()),
     })?;
     let mut found = Vec::new();
-    while let Some(gateway) = sessions.first().map(|session| session.gateway) {
-        let others = sessions.split_off(sessions.partition_point(|session| session.gateway == gateway));
-        if of(gateway) {
-            found.extend(touching(site, leg, &sessions));
+    for sessions in sessions.chunk_by(|one, other| one.gateway == other.gateway) {
+        if of(sessions[0].gateway) {
+            found.extend(touching(site, leg, sessions));
         }
-        sessions = others;
     }
     // An untranslated record, or one whose outside address is known to be another, is no alias.
     found.retain(|stay| {

@@ -74,7 +74,7 @@ pub(crate) struct Candidate<'k> {
 /// Which insides of the gateways that may have translated `leg.ours` remain. `None`: ask first.
 pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Crossing<'k>> {
     let site = inquiry.site();
-    let translators = site.translators(leg.realm, leg.ours.ip, leg.at);
+    let translators = site.few_translators(leg.realm, leg.ours.ip, leg.at);
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }
@@ -175,8 +175,10 @@ pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg<'_>, found: Vec<Stay<'k>>) 
         Some(_) => inside_realm(site, session),
         None => leg.realm.clone(),
     };
-    if let [stay] = found.as_slice() {
-        return vec![candidate(realm_of(stay.records[0]), found)];
+    match found.as_slice() {
+        [] => return Vec::new(),
+        [stay] => return vec![candidate(realm_of(stay.records[0]), found)],
+        _ => {}
     }
     let mut groups: BTreeMap<Behind<'k>, Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {

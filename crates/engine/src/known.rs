@@ -3,7 +3,7 @@
 use crate::{SiteMap, crossing::Leg};
 use std::{cell::RefCell, collections::BTreeMap};
 use unmasq_model::{
-    Answer, GatewayIx, HoldersQuestion, Question, RequestsQuestion, Session, SessionsQuestion, Socket,
+    Answer, GatewayIx, HoldersQuestion, Question, RequestsQuestion, Rows, Session, SessionsQuestion, Socket,
     SocketsQuestion, Tenure,
 };
 
@@ -65,7 +65,7 @@ pub(crate) struct Questions {
 macro_rules! lookup {
     ($(#[$doc:meta])* $name:ident($question:ty) -> $row:ty, $kind:ident) => {
         $(#[$doc])*
-        pub(crate) fn $name(&self, question: $question) -> Option<Vec<&'k $row>> {
+        pub(crate) fn $name(&self, question: $question) -> Option<Rows<'k, $row>> {
             match self.ask(Question::$kind(question))? {
                 Answer::$kind(rows) => Some(rows),
                 _ => unreachable!("a question was answered as one of another kind"),

@@ -156,7 +156,7 @@ fn all_onward<'k>(
     inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
 ) -> Option<Ways<'k>> {
-    let (mut ways, mut waiting) = (Vec::new(), false);
+    let (mut ways, mut waiting) = (Vec::with_capacity(steps.size_hint().0), false);
     for step in steps {
         waiting |= onward(leg, step, inquiry, trail, &mut ways).is_none();
     }
@@ -425,14 +425,14 @@ fn is_one_step(one: &Hop, other: &Hop) -> bool {
 /// Every line that shows the session, ordered by source.
 fn evidence(site: &SiteMap, candidate: &Candidate<'_>) -> Vec<Proof> {
     let records = candidate.stays.iter().flat_map(|stay| &stay.records);
-    let mut proofs: Vec<Proof> = records
-        .flat_map(|record| &record.evidence)
-        .map(|line| Proof::Record {
+    let mut proofs = Vec::with_capacity(candidate.stays.len());
+    for line in records.flat_map(|record| &record.evidence) {
+        proofs.push(Proof::Record {
             source: site.log(line.log).files[line.file as usize].clone(),
             line: line.line,
             record: Some(line.record.clone()),
-        })
-        .collect();
+        });
+    }
     proofs.sort();
     proofs.dedup();
     proofs.truncate(EVIDENCE_LISTED);

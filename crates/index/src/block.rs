@@ -8,10 +8,10 @@ mod row;
 
 pub use row::{Row, Written};
 
-use crate::{Arena, answers};
+use crate::Arena;
 use finder::Finder;
 use std::{hint::black_box, net::IpAddr};
-use unmasq_model::{Endpoint, Evidence, Realm, Session, SessionsQuestion};
+use unmasq_model::{Endpoint, Evidence, Realm, Rows, Session, SessionsQuestion};
 
 /// An immutable run of rows.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl Block {
         &self,
         asked: &SessionsQuestion,
         room: &'a Arena<Session>,
-        found: &mut Vec<&'a Session>,
+        found: &mut Rows<'a, Session>,
     ) {
         // Copies lie side by side, and differ in where they are written.
         let mut last: Option<(&Row, &'a mut Session)> = None;
@@ -87,20 +87,18 @@ impl Block {
             session.evidence.sort_unstable();
             found.push(session);
         };
-        let sought = row::Sought::by(asked);
         self.each_near(asked, &mut |row| {
-            if !sought.may_be(row) || !row.reach().touches(asked.during) {
+            if !row.answers(asked) || !row.reach().touches(asked.during) {
                 return;
             }
-            if let Some((_, session)) = last.as_mut().filter(|(last, _)| last.is_copy_of(row)) {
-                session.evidence.push(row.evidence());
-                return;
-            }
-            let session = row.session(&self.realms);
-            if answers(&session, asked)
-                && let Some((_, whole)) = last.replace((row, room.alloc(session)))
-            {
-                add(whole);
+            match &mut last {
+                Some((last, session)) if last.is_copy_of(row) => session.evidence.push(row.evidence()),
+                _ => {
+                    let session = room.alloc(row.session(&self.realms));
+                    if let Some((_, whole)) = last.replace((row, session)) {
+                        add(whole);
+                    }
+                }
             }
         });
         if let Some((_, whole)) = last {

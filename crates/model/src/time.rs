@@ -84,7 +84,8 @@ impl LogTime {
 }
 
 fn micros(by: Duration) -> i64 {
-    i64::try_from(by.as_micros()).unwrap_or(i64::MAX)
+    let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000).saturating_add(by.subsec_micros().into())
 }
 
 impl fmt::Display for LogTime {
