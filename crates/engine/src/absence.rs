@@ -133,6 +133,9 @@ pub(crate) fn under_another_name<'k>(
         remote: leg.remote,
         during: leg.at.widened(site.widest_clock_bound()),
     })?;
+    if sessions.is_empty() {
+        return Some(Vec::new());
+    }
     let mut found = Vec::new();
     for sessions in sessions.chunk_by(|one, other| one.gateway == other.gateway) {
         if of(sessions[0].gateway) {
@@ -153,7 +156,7 @@ pub(crate) fn under_another_name<'k>(
             !is_public(other) || !is_public(leg.ours.ip) || inside.is_some_and(|at| at.ip == leg.ours.ip);
         inside.is_some() && other != leg.ours.ip && !known && may_stand_for_it
     });
-    Some(distinct(site, leg, found))
+    Some(distinct(site, leg, found).into_vec())
 }
 
 /// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment

@@ -162,7 +162,10 @@ fn settle(
     Some(match seen {
         Seen::Unknown if nobody => Settled::finally(EndTrace::Masked(untraced(Reason::UnknownAddress))),
         Seen::Unknown => Settled::finally(not_masked(Owner::Theirs, None)),
-        Seen::Ours(holder) => Settled::finally(not_masked(Owner::Ours, holder.map(|holder| holder.asset()))),
+        Seen::Ours(holder) => {
+            let asset = holder.map(|holder| Box::new(holder.asset()));
+            Settled::finally(not_masked(Owner::Ours, asset))
+        }
         Seen::Nothing { reason, matched } => {
             let mut end = untraced(reason);
             list_matched(&mut end, &matched);
@@ -250,8 +253,10 @@ fn behind(
             Identity::One(holder) => Some(Some(holder)),
             Identity::Several(_) => None,
         };
-        if let Some(holder) = holder {
-            return single(alert, blank, Reached { way: ways.remove(0), holder }, inquiry);
+        if let Some(holder) = holder
+            && let Some(way) = ways.pop()
+        {
+            return single(alert, blank, Reached { way, holder }, inquiry);
         }
     }
     let mut places = Places::default();
@@ -315,7 +320,7 @@ fn single(
 /// Every backend that received the request, if more than one did. A try repeated on one backend is
 /// one. `None`: ask first.
 fn attempts(way: &Way, at: Span, inquiry: &Inquiry<'_, '_, '_>) -> Option<Vec<Attempt>> {
-    let (realm, tries) = &way.tries;
+    let Some((realm, tries)) = &way.tries else { return Some(Vec::new()) };
     let mut tries: Vec<&Try> = tries.iter().collect();
     tries.dedup_by(|next, one| next.backend.is_some() && next.backend == one.backend);
     if tries.len() < 2 {

@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 use std::{collections::HashMap, net::IpAddr, ops::Deref, time::Duration};
-use unmasq_model::{GatewayIx, GatewayKind, GatewayName, Realm, Site, Span, Switches, Translator};
+use unmasq_model::{GatewayIx, GatewayKind, GatewayName, LogTime, Realm, Site, Span, Switches, Translator};
 
 /// A site as traces look at it: which gateways an address may be of is found without asking each.
 ///
@@ -16,10 +16,17 @@ pub struct SiteMap {
     /// Those that may have an address by a configuration of whole ranges.
     planned: Vec<GatewayIx>,
     widest_clock_bound: Duration,
-    /// How much further than what it is asked about each gateway is asked.
-    margins: Vec<Duration>,
+    /// What each gateway is asked, and has told.
+    horizons: Vec<Horizon>,
     /// The balancers whose addresses nobody declared: any address may be theirs.
     undeclared: Vec<GatewayIx>,
+}
+
+/// What is worked out once for each gateway.
+#[derive(Clone, Copy, Debug)]
+struct Horizon {
+    margin: Duration,
+    settled_until: LogTime,
 }
 
 /// What one gateway says of an outside address.
@@ -60,7 +67,9 @@ impl SiteMap {
             }
         }
         let planned = site.indexed_gateways().filter(|(_, gateway)| !gateway.port_plans.is_empty());
-        let margins = site.indexed_gateways().map(|(ix, _)| site.margin(ix)).collect();
+        let horizons = site
+            .indexed_gateways()
+            .map(|(ix, _)| Horizon { margin: site.margin(ix), settled_until: site.settled_until(ix) });
         let undeclared = site.indexed_gateways().filter(|(_, gateway)| {
             gateway.kind == GatewayKind::Balancer && gateway.addresses.is_empty() && !gateway.logs.is_empty()
         });
@@ -68,7 +77,7 @@ impl SiteMap {
             undeclared: undeclared.map(|(ix, _)| ix).collect(),
             planned: planned.map(|(ix, _)| ix).collect(),
             widest_clock_bound: site.widest_clock_bound(),
-            margins,
+            horizons: horizons.collect(),
             by_address,
             site,
         }
@@ -87,16 +96,21 @@ impl SiteMap {
         self.few_translators(realm, ip, at).into_vec()
     }
 
+    #[inline]
     pub(crate) fn few_translators(&self, realm: &Realm, ip: IpAddr, at: Span) -> Translators {
-        let mut found = Translators::new();
-        let claims = self.by_address.get(&ip).map_or(&[][..], Vec::as_slice);
-        if claims.is_empty() && self.planned.is_empty() {
-            return found;
+        match self.by_address.get(&ip) {
+            // Nearly every address is nobody's.
+            None if self.planned.is_empty() => Translators::new(),
+            claims => self.translators_among(claims.map_or(&[], Vec::as_slice), realm, ip, at),
         }
+    }
+
+    fn translators_among(&self, claims: &[Claim], realm: &Realm, ip: IpAddr, at: Span) -> Translators {
+        let mut found = Translators::new();
         let during = at.widened(self.widest_clock_bound);
         for claim in claims {
             if self.site.gateway(claim.gateway).outside_realm == *realm {
-                found.extend(claim.names(during));
+                claim.names(during).for_each(|translator| found.push(translator));
             }
         }
         for &gateway in &self.planned {
@@ -131,7 +145,13 @@ impl SiteMap {
     /// As [`Site::asked_about`].
     #[must_use]
     pub fn asked_about(&self, gateway: GatewayIx, at: Span) -> Span {
-        at.widened(self.margins[gateway.0 as usize])
+        at.widened(self.horizons[gateway.0 as usize].margin)
+    }
+
+    /// As [`Site::is_settled`].
+    #[must_use]
+    pub fn is_settled(&self, gateway: GatewayIx, at: Span) -> bool {
+        at.to() <= self.horizons[gateway.0 as usize].settled_until
     }
 
     /// The balancers whose addresses nobody declared, if they are in this realm: any address may be theirs.

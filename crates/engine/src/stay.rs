@@ -7,7 +7,7 @@
 
 use crate::SiteMap;
 use foldhash::fast::FixedState;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::{collections::HashMap, time::Duration};
 use unmasq_model::{LogIx, LogTime, Realm, Rivals, Session, Span, Translation};
 
@@ -87,7 +87,7 @@ fn stay<'k>(site: &SiteMap, session: &'k Session, start: Span, end: Span) -> Sta
         proven: session.proven.and_then(|proven| proven.narrowed(bound)),
         gaps: Vec::new(),
         told_until: session.end.to(),
-        records: smallvec![session],
+        records: SmallVec::from_buf([session]),
     }
 }
 

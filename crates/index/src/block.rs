@@ -81,29 +81,24 @@ impl Block {
         room: &'a Arena<Session>,
         found: &mut Rows<'a, Session>,
     ) {
-        // Copies lie side by side, and differ in where they are written.
-        let mut last: Option<(&Row, &'a mut Session)> = None;
-        let mut add = |session: &'a mut Session| {
-            session.evidence.sort_unstable();
-            found.push(session);
-        };
+        let mut rows: Rows<'_, Row> = Rows::new();
         self.each_near(asked, &mut |row| {
-            if !row.answers(asked) || !row.reach().touches(asked.during) {
-                return;
-            }
-            match &mut last {
-                Some((last, session)) if last.is_copy_of(row) => session.evidence.push(row.evidence()),
-                _ => {
-                    let session = room.alloc(row.session(&self.realms));
-                    if let Some((_, whole)) = last.replace((row, session)) {
-                        add(whole);
-                    }
-                }
+            if row.answers(asked) && row.reach().touches(asked.during) {
+                rows.push(row);
             }
         });
-        if let Some((_, whole)) = last {
-            add(whole);
+        // Copies lie side by side, and differ in where they are written.
+        for copies in rows.chunk_by(|one, other| one.is_copy_of(other)) {
+            found.push(room.alloc(self.session(copies)));
         }
+    }
+
+    /// What all these copies of a row tell.
+    fn session(&self, copies: &[&Row]) -> Session {
+        let mut session = copies[0].session(&self.realms);
+        session.evidence.extend(copies[1..].iter().map(|copy| copy.evidence()));
+        session.evidence.sort_unstable();
+        session
     }
 
     /// Shows `see` the rows that may answer, and not many more.

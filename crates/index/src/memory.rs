@@ -111,7 +111,8 @@ impl Memory {
             found.extend(bounding);
         }
         self.block.sessions(asked, room, &mut found);
-        in_order(found)
+        put_in_order(&mut found);
+        found
     }
 
     /// What did a balancer carry for a client? See [`RequestsQuestion`] for what is promised.
@@ -126,7 +127,9 @@ impl Memory {
             }
         };
         let sessions = places.map(|&place| &self.sessions[place]);
-        in_order(sessions.filter(|session| carried(session, asked)).collect())
+        let mut found: Rows<'_, Session> = sessions.filter(|session| carried(session, asked)).collect();
+        put_in_order(&mut found);
+        found
     }
 
     /// Who held an inside address?
@@ -151,10 +154,12 @@ impl Memory {
             Some(port) => Box::new(self.sockets.get(&key(Some(port))).into_iter().flatten()),
             None => Box::new(every().flat_map(|(_, sockets)| sockets)),
         };
-        let found = rows
+        let mut found: Rows<'_, Socket> = rows
             .filter(|s| asked.remote.is_none_or(|remote| s.remote.answers(remote)))
-            .filter(|s| s.lived.touches(asked.during));
-        in_order(found.collect())
+            .filter(|s| s.lived.touches(asked.during))
+            .collect();
+        put_in_order(&mut found);
+        found
     }
 
     /// The sessions that the ordered maps put near a question; the filters decide.
@@ -194,13 +199,12 @@ impl Memory {
     }
 }
 
-/// In their natural order, each once.
-fn in_order<T: Ord>(mut found: Rows<'_, T>) -> Rows<'_, T> {
+/// Puts them in their natural order, each once.
+fn put_in_order<T: Ord>(found: &mut Rows<'_, T>) {
     if found.len() > 1 {
         found.sort_unstable();
         found.dedup();
     }
-    found
 }
 
 /// Whether a session answers a question, whenever it was.

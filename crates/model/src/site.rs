@@ -295,12 +295,18 @@ impl Site {
         self.widest_clock_bound().saturating_add(idle.max(several))
     }
 
-    /// Whether every record of this gateway about `at` should have arrived. A gateway without a log has
-    /// nothing more to say.
+    /// Whether every record of this gateway about `at` should have arrived.
     #[must_use]
     pub fn is_settled(&self, gateway: GatewayIx, at: Span) -> bool {
-        let mut logs = self.logs_of(gateway).peekable();
-        logs.peek().is_none() || logs.any(|log| at.widened(log.clock_bound).to() <= log.coverage.watermark())
+        at.to() <= self.settled_until(gateway)
+    }
+
+    /// Up to when, by the sensor's clock, every record of a gateway should have arrived. A gateway without a
+    /// log has nothing more to say.
+    #[must_use]
+    pub fn settled_until(&self, gateway: GatewayIx) -> LogTime {
+        let until = self.logs_of(gateway).map(|log| log.coverage.watermark().minus(log.clock_bound));
+        until.max().unwrap_or(LogTime::FOREVER)
     }
 
     /// The logs of one gateway that could be read.

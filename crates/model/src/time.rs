@@ -73,13 +73,21 @@ impl LogTime {
     /// Later by `by`; the infinities stay where they are.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        if self.is_finite() { Self(self.0.saturating_add(micros(by))) } else { self }
+        self.later(micros(by))
     }
 
     /// Earlier by `by`; the infinities stay where they are.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        if self.is_finite() { Self(self.0.saturating_sub(micros(by))) } else { self }
+        self.earlier(micros(by))
+    }
+
+    fn later(self, us: i64) -> Self {
+        if self.is_finite() { Self(self.0.saturating_add(us)) } else { self }
+    }
+
+    fn earlier(self, us: i64) -> Self {
+        if self.is_finite() { Self(self.0.saturating_sub(us)) } else { self }
     }
 }
 
@@ -188,7 +196,8 @@ impl Span {
     /// Longer by `by` on either side: what a clock wrong by up to `by` may have meant.
     #[must_use]
     pub fn widened(self, by: Duration) -> Self {
-        Self { from: self.from.minus(by), to: self.to.plus(by) }
+        let us = micros(by);
+        Self { from: self.from.earlier(us), to: self.to.later(us) }
     }
 
     /// Shorter by `by` on either side: what holds whichever way the clock was wrong; `None` if
