@@ -256,7 +256,7 @@ fn behind(
         if let Some(holder) = holder
             && let Some(way) = ways.pop()
         {
-            return single(alert, blank, Reached { way, holder }, inquiry);
+            return single(alert, blank, way, holder.as_ref(), inquiry);
         }
     }
     let mut places = Places::default();
@@ -279,7 +279,8 @@ fn behind(
     places.fill_in_ports();
     let mut reached: Vec<Reached<'_>> = places.reached.into_values().collect();
     if reached.len() == 1 {
-        single(alert, blank, reached.remove(0), inquiry)
+        let Reached { way, holder } = reached.remove(0);
+        single(alert, blank, way, holder.as_ref(), inquiry)
     } else {
         Some(several(blank, &reached, contested))
     }
@@ -288,10 +289,10 @@ fn behind(
 fn single(
     alert: &Alert,
     mut end: Box<MaskedEnd>,
-    reached: Reached<'_>,
+    way: Way,
+    holder: Option<&Named<'_>>,
     inquiry: &Inquiry<'_, '_, '_>,
 ) -> Option<Box<MaskedEnd>> {
-    let Reached { way, holder } = reached;
     (end.status, end.reason) = match way.stop {
         Stop::Arrived => (Status::Traced, None),
         Stop::Stuck(reason) => (Status::Partial, Some(reason)),
@@ -302,9 +303,9 @@ fn single(
         }
         Stop::Ended => (Status::Partial, Some(Reason::EndedAtGateway)),
     };
-    let identity = holder.as_ref().map_or(Certainty::Certain, |holder| holder.certainty);
+    let identity = holder.map_or(Certainty::Certain, |holder| holder.certainty);
     end.certainty = Some(way.certainty.min(identity));
-    if let Some(holder) = &holder {
+    if let Some(holder) = holder {
         if way.stop == Stop::Arrived {
             end.process = Some(process::identify(&way, holder, alert.protocol, alert.at, inquiry)?);
         }

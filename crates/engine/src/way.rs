@@ -157,8 +157,12 @@ fn all_onward<'k>(
     trail: &mut Vec<Place>,
 ) -> Option<Ways<'k>> {
     let (mut ways, mut waiting) = (Vec::with_capacity(steps.size_hint().0), false);
-    for step in steps {
-        waiting |= onward(leg, step, inquiry, trail, &mut ways).is_none();
+    for mut way in steps {
+        match onward(leg, &mut way, inquiry, trail) {
+            None => waiting = true,
+            Some(inner) if inner.is_empty() => ways.push(way),
+            Some(inner) => ways.extend(inner.into_iter().map(|inner| joined(&way, inner))),
+        }
     }
     (!waiting).then_some(Ways::Remain(ways))
 }
@@ -264,28 +268,30 @@ impl Way {
     }
 }
 
-/// Asks again from the inside endpoint of a way over one gateway, in its realm, and adds where that leads.
+/// Asks again from the inside endpoint of a way over one gateway, in its realm. Where that leads; nowhere,
+/// if the way ends there. `None`: ask first.
 fn onward<'k>(
     leg: &Leg<'_>,
-    way: Way,
+    way: &mut Way,
     inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
-    ways: &mut Vec<Way>,
-) -> Option<()> {
-    let leads_on = way.hops.last().is_some_and(|hop| hop.inside.is_some());
-    if !leads_on {
-        return ended(ways, way);
+) -> Option<Vec<Way>> {
+    let nowhere = Some(Vec::new());
+    if way.hops.last().is_none_or(|hop| hop.inside.is_none()) {
+        return nowhere;
     }
     // What is not shared ends the way here, without asking; nearly always that is so.
     let shared = inquiry.site().is_shared(&way.place.realm, way.place.ip, leg.at);
     if !shared && trail.is_empty() && way.place.endpoint() != leg.ours {
-        return ended(ways, way);
+        return nowhere;
     }
     if trail.contains(&way.place) || (way.place.realm == *leg.realm && way.place.endpoint() == leg.ours) {
-        return ended(ways, Way { stop: Stop::Stuck(Reason::Loop), ..way });
+        way.stop = Stop::Stuck(Reason::Loop);
+        return nowhere;
     }
     if trail.len() + 1 >= HOPS_MAX {
-        return ended(ways, Way { stop: Stop::Stuck(Reason::TooDeep), ..way });
+        way.stop = Stop::Stuck(Reason::TooDeep);
+        return nowhere;
     }
     let inner = Leg {
         realm: &way.place.realm,
@@ -303,25 +309,17 @@ fn onward<'k>(
     let further = follow(&inner, inquiry, trail);
     trail.pop();
     match further? {
-        Ways::Unmasked => ended(ways, way),
+        Ways::Remain(inner) => return Some(inner),
+        Ways::Unmasked => {}
         Ways::Nothing { reason: reason @ (Reason::GatewayNotConnected | Reason::SwitchedOff), .. } => {
-            ended(ways, Way { stop: Stop::Stuck(reason), ..way })
+            way.stop = Stop::Stuck(reason);
         }
         Ways::Nothing { reason, .. } => {
-            let settled = way.settled && reason != Reason::AfterCoverage;
-            ended(ways, Way { stop: Stop::Stuck(Reason::NoInnerRecord), settled, ..way })
-        }
-        Ways::Remain(inner) => {
-            ways.extend(inner.into_iter().map(|inner| joined(&way, inner)));
-            Some(())
+            way.stop = Stop::Stuck(Reason::NoInnerRecord);
+            way.settled &= reason != Reason::AfterCoverage;
         }
     }
-}
-
-/// Adds a way that leads no further.
-fn ended(ways: &mut Vec<Way>, way: Way) -> Option<()> {
-    ways.push(way);
-    Some(())
+    nowhere
 }
 
 /// The realm that the peer of the inside leg is meant in: unless the gateway translated it too, it is

@@ -111,7 +111,9 @@ impl Memory {
             found.extend(bounding);
         }
         self.block.sessions(asked, room, &mut found);
-        put_in_order(&mut found);
+        if found.len() > 1 {
+            put_in_order(&mut found);
+        }
         found
     }
 
@@ -201,10 +203,8 @@ impl Memory {
 
 /// Puts them in their natural order, each once.
 fn put_in_order<T: Ord>(found: &mut Rows<'_, T>) {
-    if found.len() > 1 {
-        found.sort_unstable();
-        found.dedup();
-    }
+    found.sort_unstable();
+    found.dedup();
 }
 
 /// Whether a session answers a question, whenever it was.
