@@ -78,7 +78,7 @@ pub(crate) type Candidates<'k> = SmallVec<[Candidate<'k>; 1]>;
 /// Which insides of the gateways that may have translated `leg.ours` remain. `None`: ask first.
 pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Crossing<'k>> {
     let site = inquiry.site();
-    let translators = site.few_translators(leg.realm, leg.ours.ip, leg.at);
+    let translators = site.translators(leg.realm, leg.ours.ip, leg.at);
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }

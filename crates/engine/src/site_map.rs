@@ -40,7 +40,7 @@ struct Claim {
 }
 
 /// Translators, of which there hardly ever are several.
-pub(crate) type Translators = SmallVec<[Translator; 2]>;
+pub type Translators = SmallVec<[Translator; 2]>;
 
 impl Claim {
     fn names(&self, during: Span) -> impl Iterator<Item = Translator> {
@@ -92,12 +92,7 @@ impl SiteMap {
 
     /// As [`Site::translators`].
     #[must_use]
-    pub fn translators(&self, realm: &Realm, ip: IpAddr, at: Span) -> Vec<Translator> {
-        self.few_translators(realm, ip, at).into_vec()
-    }
-
-    #[inline]
-    pub(crate) fn few_translators(&self, realm: &Realm, ip: IpAddr, at: Span) -> Translators {
+    pub fn translators(&self, realm: &Realm, ip: IpAddr, at: Span) -> Translators {
         match self.by_address.get(&ip) {
             // Nearly every address is nobody's.
             None if self.planned.is_empty() => Translators::new(),
@@ -130,7 +125,7 @@ impl SiteMap {
     /// As [`Site::owners`].
     #[must_use]
     pub fn owners(&self, realm: &Realm, ip: IpAddr, at: Span) -> Vec<GatewayIx> {
-        let translators = self.few_translators(realm, ip, at).into_iter();
+        let translators = self.translators(realm, ip, at).into_iter();
         let mut owners: Vec<GatewayIx> = translators.map(|translator| translator.gateway).collect();
         owners.dedup();
         owners
@@ -139,7 +134,7 @@ impl SiteMap {
     /// Whether the address may be that of any gateway, so that somebody else may be behind it.
     #[must_use]
     pub fn is_shared(&self, realm: &Realm, ip: IpAddr, at: Span) -> bool {
-        !self.few_translators(realm, ip, at).is_empty()
+        !self.translators(realm, ip, at).is_empty()
     }
 
     /// As [`Site::asked_about`].
@@ -246,7 +241,7 @@ mod tests {
             let map = SiteMap::of(site.clone());
             let translators = site.translators(&realm, ip, at);
             prop_assert_eq!(map.is_shared(&realm, ip, at), !translators.is_empty());
-            prop_assert_eq!(map.translators(&realm, ip, at), translators);
+            prop_assert_eq!(map.translators(&realm, ip, at).into_vec(), translators);
             prop_assert_eq!(map.owners(&realm, ip, at), site.owners(&realm, ip, at));
         }
     }
