@@ -126,20 +126,21 @@ pub(crate) fn under_another_name<'k>(
         return Some(Vec::new());
     }
     // Asked of everybody at once: a site has many gateways, and hardly one has such a session.
-    let mut sessions = inquiry.sessions(SessionsQuestion {
+    let sessions = inquiry.sessions(SessionsQuestion {
         gateway: None,
         protocol: Some(leg.protocol),
         outside: (None, leg.ours.port),
         remote: leg.remote,
         during: leg.at.widened(site.widest_clock_bound()),
     })?;
+    if sessions.is_empty() {
+        return Some(Vec::new());
+    }
     let mut found = Vec::new();
-    while let Some(gateway) = sessions.first().map(|session| session.gateway) {
-        let others = sessions.split_off(sessions.partition_point(|session| session.gateway == gateway));
-        if of(gateway) {
-            found.extend(touching(site, leg, &sessions));
+    for sessions in sessions.chunk_by(|one, other| one.gateway == other.gateway) {
+        if of(sessions[0].gateway) {
+            found.extend(touching(site, leg, sessions));
         }
-        sessions = others;
     }
     // An untranslated record, or one whose outside address is known to be another, is no alias.
     found.retain(|stay| {
@@ -155,7 +156,7 @@ pub(crate) fn under_another_name<'k>(
             !is_public(other) || !is_public(leg.ours.ip) || inside.is_some_and(|at| at.ip == leg.ours.ip);
         inside.is_some() && other != leg.ours.ip && !known && may_stand_for_it
     });
-    Some(distinct(site, leg, found))
+    Some(distinct(site, leg, found).into_vec())
 }
 
 /// The rules for `leg.ours` that were in force at some moment within the clock bound. At each moment

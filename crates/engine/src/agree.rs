@@ -55,7 +55,7 @@ fn place(stay: &Stay<'_>) -> Option<(Option<IpAddr>, Option<u16>)> {
 }
 
 /// Whether another log of the same gateway rules out that `stay`, one of `all`, was there during `at`.
-pub(crate) fn ruled_out(site: &SiteMap, stay: &Stay<'_>, all: &Holders<'_, '_>, at: Span) -> bool {
+pub(crate) fn ruled_out<'k>(site: &SiteMap, stay: &Stay<'k>, all: &Holders<'_, 'k>, at: Span) -> bool {
     let Some(own) = stay.records.first().filter(|record| record.request.is_none()) else { return false };
     let logs = &site.gateway(own.gateway).logs;
     if logs.len() < 2 {
@@ -73,7 +73,7 @@ pub(crate) fn ruled_out(site: &SiteMap, stay: &Stay<'_>, all: &Holders<'_, '_>, 
 }
 
 /// Whether `log` has as many holds as there may be in the log of `stay`, and none of them touches `at`.
-fn rules_out(log: LogIx, stay: &Stay<'_>, same: &[&Stay<'_>], at: Span) -> bool {
+fn rules_out<'k>(log: LogIx, stay: &Stay<'k>, same: &[&Stay<'k>], at: Span) -> bool {
     let own = stay.records.first().and_then(|record| record.log());
     let (mut here, mut there) = (BTreeSet::new(), BTreeSet::new());
     let mut reached = vec![stay];

@@ -98,13 +98,7 @@ pub(crate) fn undeclared(site: &SiteMap, leg: &Leg<'_>) -> Vec<GatewayIx> {
     if leg.opened_by_us == Some(true) || leg.remote.is_none() {
         return Vec::new();
     }
-    let candidates = site.indexed_gateways().filter(|(_, gateway)| {
-        gateway.kind == GatewayKind::Balancer
-            && gateway.addresses.is_empty()
-            && gateway.outside_realm == *leg.realm
-            && !gateway.logs.is_empty()
-    });
-    candidates.map(|(ix, _)| ix).collect()
+    site.undeclared_balancers(leg.realm).collect()
 }
 
 /// Up to when a log must be complete to have whatever was under way during `at`: a balancer writes of a request

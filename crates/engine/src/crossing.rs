@@ -8,6 +8,7 @@ use crate::{
     known::Inquiry,
     stay::{Stay, stays},
 };
+use smallvec::SmallVec;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -49,7 +50,7 @@ pub(crate) enum Crossing<'k> {
     /// The address is not shared here.
     Unmasked,
     /// These insides remain, in order of place; `split` says why there are several.
-    Remain { candidates: Vec<Candidate<'k>>, split: Option<Reason>, settled: bool },
+    Remain { candidates: Candidates<'k>, split: Option<Reason>, settled: bool },
     /// Nothing is known behind it.
     Absent(Absence<'k>),
 }
@@ -71,6 +72,9 @@ pub(crate) struct Candidate<'k> {
     pub(crate) certainty: Certainty,
 }
 
+/// Candidates: nearly always there is one, or none.
+pub(crate) type Candidates<'k> = SmallVec<[Candidate<'k>; 1]>;
+
 /// Which insides of the gateways that may have translated `leg.ours` remain. `None`: ask first.
 pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<Crossing<'k>> {
     let site = inquiry.site();
@@ -78,7 +82,8 @@ pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<
     if translators.is_empty() {
         return Some(Crossing::Unmasked);
     }
-    if !translators.iter().any(|translator| inquiry.traces(translator.gateway, leg)) {
+    let on = translators.iter().filter(|translator| inquiry.traces(translator.gateway, leg)).count();
+    if on == 0 {
         return Some(Crossing::Absent(absence::switched_off(leg, inquiry)));
     }
     let shown = |translator: &Translator| match site.gateway(translator.gateway).kind {
@@ -90,9 +95,10 @@ pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<
     };
     // Every question is asked before giving up, so that all are answered at once.
     let found = translators.iter().map(shown).reduce(|one, other| one.zip(other).map(Shown::both))?;
-    let Shown { stays, unsure } = found?;
+    let Shown { mut stays, unsure } = found?;
     // What others translated speaks against what these did; but nobody is named who is behind them alone.
-    let (stays, hidden) = shown_and_hidden(leg, inquiry, stays);
+    let all_on = on == translators.len();
+    let hidden = if all_on { Vec::new() } else { take_hidden(leg, inquiry, &mut stays) };
     let mut candidates = distinct(site, leg, stays);
     if hidden.iter().any(|stay| !candidates.iter().any(|candidate| candidate.is_of(site, stay))) {
         return Some(Crossing::Absent(absence::switched_off(leg, inquiry)));
@@ -112,17 +118,13 @@ pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<
     Some(Crossing::Remain { candidates, split, settled })
 }
 
-/// The stays of gateways that are on, and those of others.
-pub(crate) fn shown_and_hidden<'k>(
+/// Takes away the stays of gateways that are off.
+pub(crate) fn take_hidden<'k>(
     leg: &Leg<'_>,
     inquiry: &Inquiry<'_, '_, 'k>,
-    stays: Vec<Stay<'k>>,
-) -> (Vec<Stay<'k>>, Vec<Stay<'k>>) {
-    let is_shown = |stay: &Stay<'_>| inquiry.traces(stay.records[0].gateway, leg);
-    if stays.iter().all(is_shown) {
-        return (stays, Vec::new());
-    }
-    stays.into_iter().partition(is_shown)
+    stays: &mut Vec<Stay<'k>>,
+) -> Vec<Stay<'k>> {
+    stays.extract_if(.., |stay| !inquiry.traces(stay.records[0].gateway, leg)).collect()
 }
 
 /// Asks one gateway for the sessions that may explain `leg`.
@@ -170,13 +172,13 @@ pub(crate) fn touching<'k>(site: &SiteMap, leg: &Leg<'_>, sessions: &[&'k Sessio
 type Behind<'k> = (Realm, Option<Endpoint>, Option<&'k str>, Option<Endpoint>);
 
 /// Groups stays by what they name behind the gateway.
-pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg<'_>, found: Vec<Stay<'k>>) -> Vec<Candidate<'k>> {
+pub(crate) fn distinct<'k>(site: &SiteMap, leg: &Leg<'_>, found: Vec<Stay<'k>>) -> Candidates<'k> {
     let realm_of = |session: &Session| match session.translation.inside {
         Some(_) => inside_realm(site, session),
         None => leg.realm.clone(),
     };
     if let [stay] = found.as_slice() {
-        return vec![candidate(realm_of(stay.records[0]), found)];
+        return Candidates::from_buf([candidate(realm_of(stay.records[0]), found)]);
     }
     let mut groups: BTreeMap<Behind<'k>, Vec<Stay<'k>>> = BTreeMap::new();
     for stay in found {
@@ -233,7 +235,12 @@ fn common_peer(stays: &[Stay<'_>]) -> Option<Endpoint> {
     Some(Endpoint { port: common.port.filter(|_| !ports_differ), ..common })
 }
 
-impl Candidate<'_> {
+impl<'k> Candidate<'k> {
+    /// The records that show it.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &'k Session> {
+        self.stays.iter().flat_map(|stay| stay.records.iter().copied())
+    }
+
     /// Whether a stay names the same endpoint behind a gateway.
     pub(crate) fn is_of(&self, site: &SiteMap, stay: &Stay<'_>) -> bool {
         let session = stay.records[0];
@@ -278,18 +285,17 @@ impl Candidate<'_> {
             None => site.gateway(self.gateway).addresses.len() == 1,
         };
         let whole = |outside: Outside| called(outside) && outside.ports != Ports::Any;
-        let records = || self.stays.iter().flat_map(|stay| &stay.records);
-        records().all(|record| whole(record.translation.outside))
-            && self.stays.iter().flat_map(|stay| &stay.records).all(|record| {
-                let translation = &record.translation;
-                let block = matches!(translation.outside.ports, Ports::Block(..));
-                let claimed = record.request.as_ref().is_some_and(|request| request.client_claimed);
-                block || (translation.remote.is_some_and(|remote| remote.port.is_some()) && !claimed)
-            })
+        self.records().all(|record| {
+            let translation = &record.translation;
+            let block = matches!(translation.outside.ports, Ports::Block(..));
+            let claimed = record.request.as_ref().is_some_and(|request| request.client_claimed);
+            let peer = translation.remote.is_some_and(|remote| remote.port.is_some()) && !claimed;
+            whole(translation.outside) && (block || peer)
+        })
     }
 
     fn logs(&self) -> impl Iterator<Item = LogIx> {
-        self.stays.iter().flat_map(|stay| &stay.records).filter_map(|record| record.log())
+        self.records().filter_map(|record| record.log())
     }
 }
 
@@ -305,24 +311,22 @@ fn certainty<'k>(
     let only_translator = site.declared && translators.iter().all(|t| t.gateway == translators[0].gateway);
     let full_key =
         leg.protocol.has_ports() && leg.ours.port.is_some() && leg.remote.is_some_and(|r| r.port.is_some());
-    let told_of = |gateway| balance::told_of(site, gateway, leg);
-    let all_arrived = translators.iter().all(|t| {
-        shows_all(
-            site,
-            t.gateway,
-            balance::told_when_over(site, t.gateway, told_of(t.gateway)),
-            only_translator,
-        )
-    });
-    let all_arrived = site.declared && all_arrived;
+    let told_of = |gateway| balance::told_when_over(site, gateway, balance::told_of(site, gateway, leg));
+    // Without the full key even a complete log can hide another: one that began before it did.
+    let nothing_missing = site.declared
+        && alone
+        && full_key
+        && translators.iter().all(|t| shows_all(site, t.gateway, told_of(t.gateway), only_translator));
     let passed = balance::passed(leg);
     move |candidate| {
-        let full_key = full_key && candidate.has_full_key(site, translators) && candidate.agrees_on_tries();
         let carried = site.gateway(candidate.gateway).kind == GatewayKind::Balancer;
-        let proven = full_key && only_translator && candidate.is_proven(if carried { passed } else { at });
-        // Without the full key even a complete log can hide another: one that began before it did.
-        let nothing_missing = full_key && alone && all_arrived && !candidate.is_bridged(at);
-        match (proven || nothing_missing, settled || candidate.is_bridged(at)) {
+        let proven = only_translator && candidate.is_proven(if carried { passed } else { at });
+        let bridged = candidate.is_bridged(at);
+        let sure = (proven || (nothing_missing && !bridged))
+            && full_key
+            && candidate.has_full_key(site, translators)
+            && candidate.agrees_on_tries();
+        match (sure, settled || bridged) {
             (true, _) => Certainty::Certain,
             (false, true) => Certainty::Likely,
             (false, false) => Certainty::Provisional,

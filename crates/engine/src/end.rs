@@ -162,7 +162,10 @@ fn settle(
     Some(match seen {
         Seen::Unknown if nobody => Settled::finally(EndTrace::Masked(untraced(Reason::UnknownAddress))),
         Seen::Unknown => Settled::finally(not_masked(Owner::Theirs, None)),
-        Seen::Ours(holder) => Settled::finally(not_masked(Owner::Ours, holder.map(|holder| holder.asset()))),
+        Seen::Ours(holder) => {
+            let asset = holder.map(|holder| Box::new(holder.asset()));
+            Settled::finally(not_masked(Owner::Ours, asset))
+        }
         Seen::Nothing { reason, matched } => {
             let mut end = untraced(reason);
             list_matched(&mut end, &matched);
@@ -250,8 +253,10 @@ fn behind(
             Identity::One(holder) => Some(Some(holder)),
             Identity::Several(_) => None,
         };
-        if let Some(holder) = holder {
-            return single(alert, blank, Reached { way: ways.remove(0), holder }, inquiry);
+        if let Some(holder) = holder
+            && let Some(way) = ways.pop()
+        {
+            return single(alert, blank, way, holder.as_ref(), inquiry);
         }
     }
     let mut places = Places::default();
@@ -274,7 +279,8 @@ fn behind(
     places.fill_in_ports();
     let mut reached: Vec<Reached<'_>> = places.reached.into_values().collect();
     if reached.len() == 1 {
-        single(alert, blank, reached.remove(0), inquiry)
+        let Reached { way, holder } = reached.remove(0);
+        single(alert, blank, way, holder.as_ref(), inquiry)
     } else {
         Some(several(blank, &reached, contested))
     }
@@ -283,10 +289,10 @@ fn behind(
 fn single(
     alert: &Alert,
     mut end: Box<MaskedEnd>,
-    reached: Reached<'_>,
+    way: Way,
+    holder: Option<&Named<'_>>,
     inquiry: &Inquiry<'_, '_, '_>,
 ) -> Option<Box<MaskedEnd>> {
-    let Reached { way, holder } = reached;
     (end.status, end.reason) = match way.stop {
         Stop::Arrived => (Status::Traced, None),
         Stop::Stuck(reason) => (Status::Partial, Some(reason)),
@@ -297,9 +303,9 @@ fn single(
         }
         Stop::Ended => (Status::Partial, Some(Reason::EndedAtGateway)),
     };
-    let identity = holder.as_ref().map_or(Certainty::Certain, |holder| holder.certainty);
+    let identity = holder.map_or(Certainty::Certain, |holder| holder.certainty);
     end.certainty = Some(way.certainty.min(identity));
-    if let Some(holder) = &holder {
+    if let Some(holder) = holder {
         if way.stop == Stop::Arrived {
             end.process = Some(process::identify(&way, holder, alert.protocol, alert.at, inquiry)?);
         }
@@ -315,7 +321,7 @@ fn single(
 /// Every backend that received the request, if more than one did. A try repeated on one backend is
 /// one. `None`: ask first.
 fn attempts(way: &Way, at: Span, inquiry: &Inquiry<'_, '_, '_>) -> Option<Vec<Attempt>> {
-    let (realm, tries) = &way.tries;
+    let Some((realm, tries)) = &way.tries else { return Some(Vec::new()) };
     let mut tries: Vec<&Try> = tries.iter().collect();
     tries.dedup_by(|next, one| next.backend.is_some() && next.backend == one.backend);
     if tries.len() < 2 {

@@ -32,8 +32,11 @@ pub(crate) fn identify<'k>(
     at: Span,
     inquiry: &Inquiry<'_, '_, 'k>,
 ) -> Option<Identity<'k>> {
-    let seen = at.widened(inquiry.site().clock_bound);
     let tenures = inquiry.holders(HoldersQuestion { realm: realm.clone(), ip, during: Span::ALWAYS })?;
+    if tenures.is_empty() {
+        return Some(Identity::Nobody);
+    }
+    let seen = at.widened(inquiry.site().clock_bound);
     let mut found: Vec<Named<'k>> = Vec::new();
     for tenure in tenures.iter().copied().filter(|tenure| tenure.held.touches(seen)) {
         let certainty = if tenure.held.contains(seen) { Certainty::Certain } else { Certainty::Likely };

@@ -3,7 +3,7 @@
 use crate::{SiteMap, crossing::Leg};
 use std::{cell::RefCell, collections::BTreeMap};
 use unmasq_model::{
-    Answer, GatewayIx, HoldersQuestion, Question, RequestsQuestion, Session, SessionsQuestion, Socket,
+    Answer, GatewayIx, HoldersQuestion, Question, RequestsQuestion, Rows, Session, SessionsQuestion, Socket,
     SocketsQuestion, Tenure,
 };
 
@@ -65,8 +65,8 @@ pub(crate) struct Questions {
 macro_rules! lookup {
     ($(#[$doc:meta])* $name:ident($question:ty) -> $row:ty, $kind:ident) => {
         $(#[$doc])*
-        pub(crate) fn $name(&self, question: $question) -> Option<Vec<&'k $row>> {
-            match self.ask(Question::$kind(question))? {
+        pub(crate) fn $name(&self, question: $question) -> Option<Rows<'k, $row>> {
+            match self.ask(&Question::$kind(question))? {
                 Answer::$kind(rows) => Some(rows),
                 _ => unreachable!("a question was answered as one of another kind"),
             }
@@ -111,10 +111,10 @@ impl<'a, 'm, 'k> Inquiry<'a, 'm, 'k> {
         sockets(SocketsQuestion) -> Socket, Sockets
     );
 
-    fn ask(&self, question: Question) -> Option<Answer<'k>> {
-        let answer = self.known.answer(&question);
+    fn ask(&self, question: &Question) -> Option<Answer<'k>> {
+        let answer = self.known.answer(question);
         if let Some(asked) = &self.asked {
-            asked.borrow_mut().push((question, answer.is_some()));
+            asked.borrow_mut().push((question.clone(), answer.is_some()));
         }
         answer
     }

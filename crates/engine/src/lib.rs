@@ -40,7 +40,7 @@ pub use numbered::Numbered;
 pub use open::{News, OldQuestion, OpenQuestions};
 pub use patience::{Heard, Next, Patience, SaidSoFar, still_waiting};
 pub use sieve::{Margins, Sieve, Wants};
-pub use site_map::SiteMap;
+pub use site_map::{SiteMap, Translators};
 
 use known::Inquiry;
 use unmasq_model::{Alert, Answer, PerEnd, Question, Status, Trace, trace};

@@ -7,6 +7,7 @@
 
 use crate::SiteMap;
 use foldhash::fast::FixedState;
+use smallvec::SmallVec;
 use std::{collections::HashMap, time::Duration};
 use unmasq_model::{LogIx, LogTime, Realm, Rivals, Session, Span, Translation};
 
@@ -24,7 +25,7 @@ pub(crate) struct Stay<'k> {
     /// The latest end that its records tell, by the exporter's own clock.
     told_until: LogTime,
     /// The records that show it.
-    pub(crate) records: Vec<&'k Session>,
+    pub(crate) records: SmallVec<[&'k Session; 1]>,
 }
 
 /// Capture windows that follow each other this closely leave no gap: whole seconds, cut off.
@@ -64,9 +65,13 @@ impl Stay<'_> {
 pub(crate) fn stays<'k>(site: &SiteMap, sessions: &[&'k Session]) -> Vec<Stay<'k>> {
     // Only what nobody saw begin or end is bounded by others.
     let half_told = |s: &&Session| s.start.from() == LogTime::BEGINNING || s.end.to() == LogTime::FOREVER;
-    let bounding = if sessions.iter().any(half_told) { sessions } else { &[] };
-    let rivals = Rivals::of(bounding.iter().copied());
-    let mut stays: Vec<Stay<'k>> = sessions.iter().map(|session| stay(site, session, &rivals)).collect();
+    let rivals = sessions.iter().any(half_told).then(|| Rivals::of(sessions.iter().copied()));
+    let stay = |session: &&'k Session| {
+        let bounded = rivals.as_ref().map(|rivals| (start(session, rivals), end(session, rivals)));
+        let (start, end) = bounded.unwrap_or((session.start, session.end));
+        stay(site, session, start, end)
+    };
+    let mut stays: Vec<Stay<'k>> = sessions.iter().map(stay).collect();
     if stays.len() < 2 {
         return stays;
     }
@@ -74,16 +79,15 @@ pub(crate) fn stays<'k>(site: &SiteMap, sessions: &[&'k Session]) -> Vec<Stay<'k
     join_windows(site, &stays)
 }
 
-fn stay<'k>(site: &SiteMap, session: &'k Session, rivals: &Rivals<'_>) -> Stay<'k> {
+fn stay<'k>(site: &SiteMap, session: &'k Session, start: Span, end: Span) -> Stay<'k> {
     let bound = session.log().map_or(site.clock_bound, |log| site.log(log).clock_bound);
-    let (start, end) = (start(session, rivals), end(session, rivals));
     Stay {
         start: start.widened(bound),
         end: end.widened(bound),
         proven: session.proven.and_then(|proven| proven.narrowed(bound)),
         gaps: Vec::new(),
         told_until: session.end.to(),
-        records: vec![session],
+        records: SmallVec::from_buf([session]),
     }
 }
 
@@ -124,7 +128,7 @@ fn join_windows<'k>(site: &SiteMap, stays: &[Stay<'k>]) -> Vec<Stay<'k>> {
 
 /// Whether `stay` is `earlier` going on: they follow each other closely, or with a silence shorter
 /// than the gateway's idle time-out in which nobody else stood. All by the exporter's own clock.
-fn goes_on(earlier: &Stay<'_>, stay: &Stay<'_>, idle: Duration, all: &[Stay<'_>]) -> bool {
+fn goes_on<'k>(earlier: &Stay<'_>, stay: &Stay<'k>, idle: Duration, all: &[Stay<'k>]) -> bool {
     let Some(silence) = silence(earlier, stay) else { return true };
     let alone = || {
         let contenders = all.iter().filter(|other| other.contends(stay)).flat_map(|other| &other.records);

@@ -4,12 +4,12 @@ use crate::{
     SiteMap,
     absence::{Absence, Rule},
     balance::{self, Shown},
-    crossing::{Candidate, Crossing, Leg, cross, distinct, shown_and_hidden, translators_settled},
+    crossing::{Candidate, Crossing, Leg, cross, distinct, take_hidden, translators_settled},
     known::Inquiry,
 };
 use std::{fmt, sync::Arc};
 use unmasq_model::{
-    Certainty, Endpoint, GatewayIx, LogTime, Realm, Reason, Role, Span, Try,
+    Certainty, Endpoint, LogTime, Realm, Reason, Role, Span, Try,
     trace::{Held, Hop, Place, Proof, SessionSpan},
 };
 
@@ -40,8 +40,8 @@ pub(crate) struct Way {
     pub(crate) split: Option<Reason>,
     /// Whether every record that could tell of another way should have arrived.
     pub(crate) settled: bool,
-    /// The backends that a balancer on the way tried with the request, and the realm they are in.
-    pub(crate) tries: (Realm, Vec<Try>),
+    /// The backends that a balancer on the way tried with the request, if one did, and the realm they are in.
+    pub(crate) tries: Option<(Realm, Vec<Try>)>,
     /// Whether several ports of one place were put together: it was one of them.
     pub(crate) ports_differ: bool,
     /// Why this way remains, for a person.
@@ -108,8 +108,8 @@ pub(crate) fn undeclared<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Op
         gateways.iter().map(|&gateway| balance::touching(leg, gateway, inquiry)).collect();
     let found: Vec<Shown<'_>> = found.into_iter().collect::<Option<_>>()?;
     let tied = found.into_iter().filter(|shown| shown.stays.iter().any(|stay| balance::ties(leg, stay)));
-    let stays = tied.flat_map(|shown| shown.stays);
-    let (stays, hidden) = shown_and_hidden(leg, inquiry, stays.collect());
+    let mut stays: Vec<_> = tied.flat_map(|shown| shown.stays).collect();
+    let hidden = take_hidden(leg, inquiry, &mut stays);
     let candidates = distinct(site, leg, stays);
     if hidden.iter().any(|stay| !candidates.iter().any(|candidate| candidate.is_of(site, stay))) {
         return Some(Ways::Nothing { reason: Reason::SwitchedOff, matched: Vec::new() });
@@ -118,12 +118,12 @@ pub(crate) fn undeclared<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Op
         return Some(Ways::Unmasked);
     }
     if site.declared {
-        return Some(Ways::Nothing { reason: Reason::AliasUnknown, matched: candidates });
+        return Some(Ways::Nothing { reason: Reason::AliasUnknown, matched: candidates.into_vec() });
     }
     let settled =
         gateways.iter().all(|&gateway| site.is_settled(gateway, balance::told_of(site, gateway, leg)));
     let split = (candidates.len() > 1).then_some(Reason::SameRequest);
-    let steps = candidates.iter().map(|candidate| Step::by_session(site, leg, candidate, split, settled));
+    let steps = candidates.iter().map(|candidate| Way::by_session(site, leg, candidate, split, settled));
     all_onward(leg, steps, inquiry, &mut Vec::new())
 }
 
@@ -138,12 +138,12 @@ fn follow<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>, trail: &mut Vec<Plac
         Crossing::Unmasked => Some(Ways::Unmasked),
         Crossing::Absent(Absence::Nothing { reason, matched }) => Some(Ways::Nothing { reason, matched }),
         Crossing::Absent(Absence::Rules(rules)) => {
-            let steps = rules.iter().map(|rule| Step::by_rule(site, leg, rule, rules.len()));
+            let steps = rules.iter().map(|rule| Way::by_rule(site, leg, rule, rules.len()));
             all_onward(leg, steps, inquiry, trail)
         }
-        Crossing::Remain { candidates, split, settled } => {
+        Crossing::Remain { ref candidates, split, settled } => {
             let steps =
-                candidates.iter().map(|candidate| Step::by_session(site, leg, candidate, split, settled));
+                candidates.iter().map(|candidate| Way::by_session(site, leg, candidate, split, settled));
             all_onward(leg, steps, inquiry, trail)
         }
     }
@@ -152,24 +152,23 @@ fn follow<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>, trail: &mut Vec<Plac
 /// Follows every step before giving up, so that all questions are asked at once.
 fn all_onward<'k>(
     leg: &Leg<'_>,
-    steps: impl Iterator<Item = Step>,
+    steps: impl Iterator<Item = Way>,
     inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
 ) -> Option<Ways<'k>> {
-    let (mut ways, mut waiting) = (Vec::new(), false);
-    for step in steps {
-        waiting |= onward(leg, step, inquiry, trail, &mut ways).is_none();
+    let (mut ways, mut waiting) = (Vec::with_capacity(steps.size_hint().0), false);
+    for mut way in steps {
+        match onward(leg, &mut way, inquiry, trail) {
+            None => waiting = true,
+            Some(inner) if inner.is_empty() => ways.push(way),
+            Some(inner) => ways.extend(inner.into_iter().map(|inner| joined(&way, inner))),
+        }
     }
     (!waiting).then_some(Ways::Remain(ways))
 }
 
-/// One gateway crossed, before asking what lies further inside.
-struct Step {
-    way: Way,
-    gateway: GatewayIx,
-}
-
-impl Step {
+impl Way {
+    /// Over one gateway, before asking what lies further inside.
     fn by_session(
         site: &SiteMap,
         leg: &Leg<'_>,
@@ -183,9 +182,10 @@ impl Step {
         );
         let inside = candidate.inside.map(|inside| Place::new(candidate.realm.clone(), inside));
         let peer = |at: Endpoint| Place::new(peer_realm(leg, &candidate.realm, at).clone(), at);
-        let spans = candidate.stays.iter().flat_map(|stay| &stay.records);
-        let start = spans.clone().map(|s| s.start.to()).min().unwrap_or(LogTime::BEGINNING);
-        let end = spans.map(|s| s.end.to()).max().unwrap_or(LogTime::FOREVER);
+        let (mut start, mut end) = (LogTime::FOREVER, LogTime::BEGINNING);
+        for record in candidate.stays.iter().flat_map(|stay| &stay.records) {
+            (start, end) = (start.min(record.start.to()), end.max(record.end.to()));
+        }
         let gateway = site.gateway(candidate.gateway);
         let hop = Hop {
             gateway: gateway.name.clone(),
@@ -201,14 +201,21 @@ impl Step {
         };
         let stop = match (&inside, candidate.tries) {
             (Some(_), _) => Stop::Arrived,
-            (None, []) => Stop::Ended,
+            // It was not translated: it ended at the gateway, which may be a machine of ours that spoke.
+            (None, []) => {
+                if gateway.instance.is_some() {
+                    Stop::Arrived
+                } else {
+                    Stop::Ended
+                }
+            }
             // There was a server, but nothing says where.
             (None, _) => Stop::Stuck(Reason::NoInnerRecord),
         };
-        let way = Way {
+        Self {
             hops: vec![hop],
             stop,
-            tries: (candidate.realm.clone(), candidate.tries.to_vec()),
+            tries: (!candidate.tries.is_empty()).then(|| (candidate.realm.clone(), candidate.tries.to_vec())),
             place: inside.unwrap_or(outside),
             remote: candidate.inside_remote,
             certainty: candidate.certainty,
@@ -218,10 +225,10 @@ impl Step {
             settled,
             ports_differ: false,
             why: why(candidate, leg, start, end),
-        };
-        Self { way, gateway: candidate.gateway }
+        }
     }
 
+    /// The same by a rule.
     fn by_rule(site: &SiteMap, leg: &Leg<'_>, rule: &Rule<'_>, rules: usize) -> Self {
         let facts = site.gateway(rule.gateway);
         let place = Place::new(facts.inside_realm.clone(), rule.inside);
@@ -243,12 +250,12 @@ impl Step {
                 valid,
             }],
         };
-        let way = Way {
+        Self {
             hops: vec![hop],
             place,
             remote: leg.remote,
             stop: Stop::Arrived,
-            tries: (facts.inside_realm.clone(), Vec::new()),
+            tries: None,
             certainty: rule.certainty,
             role: rule.role,
             reach: leg.at,
@@ -257,35 +264,34 @@ impl Step {
             settled: translators_settled(site, leg),
             ports_differ: false,
             why: Why::Rule { path: Arc::clone(rule.path), of: leg.ours },
-        };
-        Self { way, gateway: rule.gateway }
+        }
     }
 }
 
-/// Asks again from the inside endpoint of `step`, in its realm, and adds where that leads.
+/// Asks again from the inside endpoint of a way over one gateway, in its realm. Where that leads; nowhere,
+/// if the way ends there. `None`: ask first.
 fn onward<'k>(
     leg: &Leg<'_>,
-    step: Step,
+    way: &mut Way,
     inquiry: &Inquiry<'_, '_, 'k>,
     trail: &mut Vec<Place>,
-    ways: &mut Vec<Way>,
-) -> Option<()> {
-    let Step { way, gateway } = step;
-    match way.stop {
-        Stop::Arrived => {}
-        Stop::Ended => return ended(ways, at_the_gateway(inquiry.site(), gateway, way)),
-        Stop::Stuck(_) => return ended(ways, way),
+) -> Option<Vec<Way>> {
+    let nowhere = Some(Vec::new());
+    if way.hops.last().is_none_or(|hop| hop.inside.is_none()) {
+        return nowhere;
     }
     // What is not shared ends the way here, without asking; nearly always that is so.
     let shared = inquiry.site().is_shared(&way.place.realm, way.place.ip, leg.at);
     if !shared && trail.is_empty() && way.place.endpoint() != leg.ours {
-        return ended(ways, way);
+        return nowhere;
     }
     if trail.contains(&way.place) || (way.place.realm == *leg.realm && way.place.endpoint() == leg.ours) {
-        return ended(ways, Way { stop: Stop::Stuck(Reason::Loop), ..way });
+        way.stop = Stop::Stuck(Reason::Loop);
+        return nowhere;
     }
     if trail.len() + 1 >= HOPS_MAX {
-        return ended(ways, Way { stop: Stop::Stuck(Reason::TooDeep), ..way });
+        way.stop = Stop::Stuck(Reason::TooDeep);
+        return nowhere;
     }
     let inner = Leg {
         realm: &way.place.realm,
@@ -303,38 +309,23 @@ fn onward<'k>(
     let further = follow(&inner, inquiry, trail);
     trail.pop();
     match further? {
-        Ways::Unmasked => ended(ways, way),
+        Ways::Remain(inner) => return Some(inner),
+        Ways::Unmasked => {}
         Ways::Nothing { reason: reason @ (Reason::GatewayNotConnected | Reason::SwitchedOff), .. } => {
-            ended(ways, Way { stop: Stop::Stuck(reason), ..way })
+            way.stop = Stop::Stuck(reason);
         }
         Ways::Nothing { reason, .. } => {
-            let settled = way.settled && reason != Reason::AfterCoverage;
-            ended(ways, Way { stop: Stop::Stuck(Reason::NoInnerRecord), settled, ..way })
-        }
-        Ways::Remain(inner) => {
-            ways.extend(inner.into_iter().map(|inner| joined(&way, inner)));
-            Some(())
+            way.stop = Stop::Stuck(Reason::NoInnerRecord);
+            way.settled &= reason != Reason::AfterCoverage;
         }
     }
-}
-
-/// Adds a way that leads no further.
-fn ended(ways: &mut Vec<Way>, way: Way) -> Option<()> {
-    ways.push(way);
-    Some(())
+    nowhere
 }
 
 /// The realm that the peer of the inside leg is meant in: unless the gateway translated it too, it is
 /// the peer that the outside leg shows.
 fn peer_realm<'r>(leg: &Leg<'r>, inside: &'r Realm, peer: Endpoint) -> &'r Realm {
     if leg.remote.is_none_or(|remote| remote.ip == peer.ip) { leg.peer_realm } else { inside }
-}
-
-/// A flow that was not translated: it ended at the gateway, or the gateway is itself a machine of
-/// ours that spoke.
-fn at_the_gateway(site: &SiteMap, gateway: GatewayIx, way: Way) -> Way {
-    let stop = if site.gateway(gateway).instance.is_some() { Stop::Arrived } else { Stop::Ended };
-    Way { stop, ..way }
 }
 
 fn joined(outer: &Way, inner: Way) -> Way {
@@ -347,7 +338,7 @@ fn joined(outer: &Way, inner: Way) -> Way {
         split: outer.split.or(inner.split),
         settled: outer.settled && inner.settled,
         ports_differ: inner.ports_differ,
-        tries: if inner.tries.1.is_empty() { outer.tries.clone() } else { inner.tries },
+        tries: inner.tries.or_else(|| outer.tries.clone()),
         why: if outer.split.is_some() { outer.why.clone() } else { inner.why },
         ..inner
     }
@@ -377,7 +368,8 @@ impl Way {
             self.stop = if matches!(self.stop, Stop::Stuck(_)) { self.stop } else { other.stop };
         }
         self.settled &= other.settled;
-        if other.tries.1.len() > self.tries.1.len() {
+        let count = |way: &Self| way.tries.as_ref().map_or(0, |(_, tries)| tries.len());
+        if count(other) > count(self) {
             self.tries.clone_from(&other.tries);
         }
         // A process is sought by the peer: no more of it than both saw.
@@ -424,15 +416,16 @@ fn is_one_step(one: &Hop, other: &Hop) -> bool {
 
 /// Every line that shows the session, ordered by source.
 fn evidence(site: &SiteMap, candidate: &Candidate<'_>) -> Vec<Proof> {
-    let records = candidate.stays.iter().flat_map(|stay| &stay.records);
-    let mut proofs: Vec<Proof> = records
-        .flat_map(|record| &record.evidence)
-        .map(|line| Proof::Record {
-            source: site.log(line.log).files[line.file as usize].clone(),
-            line: line.line,
-            record: Some(line.record.clone()),
-        })
-        .collect();
+    let mut proofs = Vec::with_capacity(candidate.stays.len());
+    for record in candidate.stays.iter().flat_map(|stay| &stay.records) {
+        for line in &record.evidence {
+            proofs.push(Proof::Record {
+                source: site.log(line.log).files[line.file as usize].clone(),
+                line: line.line,
+                record: Some(line.record.clone()),
+            });
+        }
+    }
     proofs.sort();
     proofs.dedup();
     proofs.truncate(EVIDENCE_LISTED);

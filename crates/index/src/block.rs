@@ -8,10 +8,10 @@ mod row;
 
 pub use row::{Row, Written};
 
-use crate::{Arena, answers};
+use crate::Arena;
 use finder::Finder;
 use std::{hint::black_box, net::IpAddr};
-use unmasq_model::{Endpoint, Evidence, Realm, Session, SessionsQuestion};
+use unmasq_model::{Endpoint, Evidence, Realm, Rows, Session, SessionsQuestion};
 
 /// An immutable run of rows.
 #[derive(Debug, Default)]
@@ -79,33 +79,26 @@ impl Block {
         &self,
         asked: &SessionsQuestion,
         room: &'a Arena<Session>,
-        found: &mut Vec<&'a Session>,
+        found: &mut Rows<'a, Session>,
     ) {
-        // Copies lie side by side, and differ in where they are written.
-        let mut last: Option<(&Row, &'a mut Session)> = None;
-        let mut add = |session: &'a mut Session| {
-            session.evidence.sort_unstable();
-            found.push(session);
-        };
-        let sought = row::Sought::by(asked);
+        let mut rows: Rows<'_, Row> = Rows::new();
         self.each_near(asked, &mut |row| {
-            if !sought.may_be(row) || !row.reach().touches(asked.during) {
-                return;
-            }
-            if let Some((_, session)) = last.as_mut().filter(|(last, _)| last.is_copy_of(row)) {
-                session.evidence.push(row.evidence());
-                return;
-            }
-            let session = row.session(&self.realms);
-            if answers(&session, asked)
-                && let Some((_, whole)) = last.replace((row, room.alloc(session)))
-            {
-                add(whole);
+            if row.answers(asked) && row.reach().touches(asked.during) {
+                rows.push(row);
             }
         });
-        if let Some((_, whole)) = last {
-            add(whole);
+        // Copies lie side by side, and differ in where they are written.
+        for copies in rows.chunk_by(|one, other| one.is_copy_of(other)) {
+            found.push(room.alloc(self.session(copies)));
         }
+    }
+
+    /// What all these copies of a row tell.
+    fn session(&self, copies: &[&Row]) -> Session {
+        let mut session = copies[0].session(&self.realms);
+        session.evidence.extend(copies[1..].iter().map(|copy| copy.evidence()));
+        session.evidence.sort_unstable();
+        session
     }
 
     /// Shows `see` the rows that may answer, and not many more.

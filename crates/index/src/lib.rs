@@ -7,14 +7,14 @@
 //!
 //! Invariant: an answer depends on what was inserted, never on the order in which it was.
 
+mod arena;
 mod block;
 mod memory;
 mod resident;
 
+pub use arena::Arena;
 pub use block::{Block, Row, Written};
 pub use memory::Memory;
 pub use resident::{Dropped, Found, Limits, Reader, Resident, Snapshot};
-/// Room for sessions that are unfolded to answer a question; they live as long as it.
-pub use typed_arena::Arena;
 
 use memory::answers;

@@ -8,7 +8,7 @@ use std::{
 };
 use unmasq_model::{
     Answer, AssetId, Endpoint, GatewayIx, HoldersQuestion, LogTime, Protocol, Question, Realm,
-    RequestsQuestion, Rivals, Session, SessionsQuestion, Socket, SocketsQuestion, Tenure, Translation,
+    RequestsQuestion, Rivals, Rows, Session, SessionsQuestion, Socket, SocketsQuestion, Tenure, Translation,
 };
 
 /// Everything known, in ordered maps.
@@ -102,8 +102,8 @@ impl Memory {
 
     /// Which sessions explain an outside endpoint? See [`SessionsQuestion`] for what is promised.
     #[must_use]
-    pub fn sessions<'a>(&'a self, asked: &SessionsQuestion, room: &'a Arena<Session>) -> Vec<&'a Session> {
-        let mut found: Vec<&Session> = Vec::new();
+    pub fn sessions<'a>(&'a self, asked: &SessionsQuestion, room: &'a Arena<Session>) -> Rows<'a, Session> {
+        let mut found = Rows::new();
         if !self.sessions.is_empty() {
             let near = self.near(asked);
             found.extend(near.filter(|s| answers(s, asked) && s.reach().touches(asked.during)));
@@ -111,14 +111,15 @@ impl Memory {
             found.extend(bounding);
         }
         self.block.sessions(asked, room, &mut found);
-        found.sort_unstable();
-        found.dedup();
+        if found.len() > 1 {
+            put_in_order(&mut found);
+        }
         found
     }
 
     /// What did a balancer carry for a client? See [`RequestsQuestion`] for what is promised.
     #[must_use]
-    pub fn requests(&self, asked: &RequestsQuestion) -> Vec<&Session> {
+    pub fn requests(&self, asked: &RequestsQuestion) -> Rows<'_, Session> {
         let of = |client| self.by_client.get(&(asked.gateway, client)).into_iter().flatten();
         let places: Box<dyn Iterator<Item = &usize>> = match asked.client {
             Some(client) => Box::new(of(None).chain(of(Some(client.ip)))),
@@ -128,20 +129,19 @@ impl Memory {
             }
         };
         let sessions = places.map(|&place| &self.sessions[place]);
-        let mut found: Vec<&Session> = sessions.filter(|session| carried(session, asked)).collect();
-        found.sort_unstable();
-        found.dedup();
+        let mut found: Rows<'_, Session> = sessions.filter(|session| carried(session, asked)).collect();
+        put_in_order(&mut found);
         found
     }
 
     /// Who held an inside address?
     #[must_use]
-    pub fn holders(&self, asked: &HoldersQuestion) -> Vec<&Tenure> {
+    pub fn holders(&self, asked: &HoldersQuestion) -> Rows<'_, Tenure> {
         if self.tenures.is_empty() {
-            return Vec::new();
+            return Rows::new();
         }
         let rows = self.tenures.get(&(asked.realm.clone(), asked.ip)).into_iter().flatten();
-        let mut found: Vec<&Tenure> = rows.filter(|tenure| tenure.held.touches(asked.during)).collect();
+        let mut found: Rows<'_, Tenure> = rows.filter(|tenure| tenure.held.touches(asked.during)).collect();
         found.sort_by(|a, b| (a.held, &a.holder).cmp(&(b.held, &b.holder)));
         found.dedup();
         found
@@ -149,19 +149,18 @@ impl Memory {
 
     /// Which socket was it?
     #[must_use]
-    pub fn sockets(&self, asked: &SocketsQuestion) -> Vec<&Socket> {
+    pub fn sockets(&self, asked: &SocketsQuestion) -> Rows<'_, Socket> {
         let key = |port| (asked.instance.clone(), asked.protocol, Endpoint { port, ..asked.local });
         let every = || self.sockets.range(key(None)..=key(Some(u16::MAX)));
         let rows: Box<dyn Iterator<Item = &Socket>> = match asked.local.port {
             Some(port) => Box::new(self.sockets.get(&key(Some(port))).into_iter().flatten()),
             None => Box::new(every().flat_map(|(_, sockets)| sockets)),
         };
-        let mut found: Vec<&Socket> = rows
+        let mut found: Rows<'_, Socket> = rows
             .filter(|s| asked.remote.is_none_or(|remote| s.remote.answers(remote)))
             .filter(|s| s.lived.touches(asked.during))
             .collect();
-        found.sort_unstable();
-        found.dedup();
+        put_in_order(&mut found);
         found
     }
 
@@ -200,6 +199,12 @@ impl Memory {
             .flat_map(|session| rivals.before(session).into_iter().chain(rivals.after(session)))
             .collect()
     }
+}
+
+/// Puts them in their natural order, each once.
+fn put_in_order<T: Ord>(found: &mut Rows<'_, T>) {
+    found.sort_unstable();
+    found.dedup();
 }
 
 /// Whether a session answers a question, whenever it was.

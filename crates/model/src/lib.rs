@@ -30,7 +30,9 @@ pub use endpoint::{End, Endpoint, PerEnd, Role, is_public};
 pub use name::{AccountId, AssetId, ContainerId, GatewayName, Realm, RegionId, SourceName};
 pub use port_plan::{Ipv4Ranges, PortOrder, PortPlan};
 pub use protocol::Protocol;
-pub use question::{Answer, HoldersQuestion, Question, RequestsQuestion, SessionsQuestion, SocketsQuestion};
+pub use question::{
+    Answer, HoldersQuestion, Question, RequestsQuestion, Rows, SessionsQuestion, SocketsQuestion,
+};
 pub use reason::{Certainty, Reason, Status};
 pub use request::{Layer, Request, Try};
 pub use rivals::Rivals;

@@ -1,6 +1,7 @@
 //! The questions that a trace may ask.
 
 use crate::{AssetId, Endpoint, GatewayIx, Protocol, Realm, Session, Socket, Span, Tenure};
+use smallvec::SmallVec;
 use std::net::IpAddr;
 
 /// What must be known before an alert can be answered.
@@ -20,14 +21,17 @@ pub enum Question {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer<'k> {
     /// To [`Question::Sessions`].
-    Sessions(Vec<&'k Session>),
+    Sessions(Rows<'k, Session>),
     /// To [`Question::Requests`].
-    Requests(Vec<&'k Session>),
+    Requests(Rows<'k, Session>),
     /// To [`Question::Holders`].
-    Holders(Vec<&'k Tenure>),
+    Holders(Rows<'k, Tenure>),
     /// To [`Question::Sockets`].
-    Sockets(Vec<&'k Socket>),
+    Sockets(Rows<'k, Socket>),
 }
+
+/// Rows that answer a question. Nearly always there is one, or none.
+pub type Rows<'k, T> = SmallVec<[&'k T; 2]>;
 
 /// Which sessions explain an outside endpoint during a span?
 ///

@@ -279,22 +279,34 @@ impl Site {
         self.logs.iter().map(|log| log.clock_bound).fold(self.clock_bound, Duration::max)
     }
 
-    /// The span to ask a gateway about `at`: widely enough for every clock bound, for the records on
+    /// The span to ask a gateway about `at`.
+    #[must_use]
+    pub fn asked_about(&self, gateway: GatewayIx, at: Span) -> Span {
+        at.widened(self.margin(gateway))
+    }
+
+    /// How much further a gateway is asked: widely enough for every clock bound, for the records on
     /// either side of a silence that a live session may keep, and, where it has several logs, for what
     /// one of them knows to be over while another still waits for the end.
     #[must_use]
-    pub fn asked_about(&self, gateway: GatewayIx, at: Span) -> Span {
+    pub fn margin(&self, gateway: GatewayIx) -> Duration {
         let idle = self.logs_of(gateway).filter_map(|log| log.idle_timeout).max().unwrap_or_default();
         let several = if self.gateway(gateway).logs.len() > 1 { Self::LATE_END } else { Duration::ZERO };
-        at.widened(self.widest_clock_bound()).widened(idle.max(several))
+        self.widest_clock_bound().saturating_add(idle.max(several))
     }
 
-    /// Whether every record of this gateway about `at` should have arrived. A gateway without a log has
-    /// nothing more to say.
+    /// Whether every record of this gateway about `at` should have arrived.
     #[must_use]
     pub fn is_settled(&self, gateway: GatewayIx, at: Span) -> bool {
-        let mut logs = self.logs_of(gateway).peekable();
-        logs.peek().is_none() || logs.any(|log| at.widened(log.clock_bound).to() <= log.coverage.watermark())
+        at.to() <= self.settled_until(gateway)
+    }
+
+    /// Up to when, by the sensor's clock, every record of a gateway should have arrived. A gateway without a
+    /// log has nothing more to say.
+    #[must_use]
+    pub fn settled_until(&self, gateway: GatewayIx) -> LogTime {
+        let until = self.logs_of(gateway).map(|log| log.coverage.watermark().minus(log.clock_bound));
+        until.max().unwrap_or(LogTime::FOREVER)
     }
 
     /// The logs of one gateway that could be read.
@@ -329,22 +341,24 @@ impl Gateway {
     /// What its logs may call `ip`, if that may have been one of its outside addresses at some moment of
     /// `during`.
     pub fn names_of(&self, ip: IpAddr, during: Span) -> impl Iterator<Item = IpAddr> {
-        let holds = self.holds(ip, during);
-        let aliases = self.aliases.iter().filter(move |a| holds && a.outside == ip && a.held.touches(during));
-        holds.then_some(ip).into_iter().chain(aliases.map(|alias| alias.logged))
+        let holds = self.held(ip).any(|held| held.touches(during));
+        let names = self.names(ip).filter(move |(_, called)| holds && called.touches(during));
+        names.map(|(name, _)| name)
     }
 
-    /// Whether `ip` may have been one of its outside addresses at some moment of `during`.
-    #[must_use]
-    pub fn holds(&self, ip: IpAddr, during: Span) -> bool {
-        let mut declared = self.addresses.iter().filter(|(held, _)| *held == ip).peekable();
-        if declared.peek().is_some() {
-            declared.any(|(_, held)| held.touches(during))
-        } else if self.port_plans.iter().any(|plan| plan.covers(ip, during)) {
-            true
-        } else {
-            self.seen.contains(&ip) && !self.aliases.iter().any(|alias| alias.logged == ip)
-        }
+    /// When `ip` may have been one of its outside addresses.
+    pub fn held(&self, ip: IpAddr) -> impl Iterator<Item = Span> {
+        let declared = self.addresses.iter().filter(move |(own, _)| *own == ip).map(|(_, held)| *held);
+        let undeclared = declared.clone().next().is_none();
+        let plans = self.port_plans.iter().filter(move |plan| undeclared && plan.covers(ip));
+        let seen = undeclared && self.seen.contains(&ip) && !self.aliases.iter().any(|a| a.logged == ip);
+        declared.chain(plans.map(|plan| plan.held)).chain(seen.then_some(Span::ALWAYS))
+    }
+
+    /// What its logs may call `ip`, and when.
+    pub fn names(&self, ip: IpAddr) -> impl Iterator<Item = (IpAddr, Span)> {
+        let aliases = self.aliases.iter().filter(move |alias| alias.outside == ip);
+        std::iter::once((ip, Span::ALWAYS)).chain(aliases.map(|alias| (alias.logged, alias.held)))
     }
 }
 

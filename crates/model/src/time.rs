@@ -73,18 +73,27 @@ impl LogTime {
     /// Later by `by`; the infinities stay where they are.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        if self.is_finite() { Self(self.0.saturating_add(micros(by))) } else { self }
+        self.later(micros(by))
     }
 
     /// Earlier by `by`; the infinities stay where they are.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        if self.is_finite() { Self(self.0.saturating_sub(micros(by))) } else { self }
+        self.earlier(micros(by))
+    }
+
+    fn later(self, us: i64) -> Self {
+        if self.is_finite() { Self(self.0.saturating_add(us)) } else { self }
+    }
+
+    fn earlier(self, us: i64) -> Self {
+        if self.is_finite() { Self(self.0.saturating_sub(us)) } else { self }
     }
 }
 
 fn micros(by: Duration) -> i64 {
-    i64::try_from(by.as_micros()).unwrap_or(i64::MAX)
+    let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000).saturating_add(by.subsec_micros().into())
 }
 
 impl fmt::Display for LogTime {
@@ -187,7 +196,8 @@ impl Span {
     /// Longer by `by` on either side: what a clock wrong by up to `by` may have meant.
     #[must_use]
     pub fn widened(self, by: Duration) -> Self {
-        Self { from: self.from.minus(by), to: self.to.plus(by) }
+        let us = micros(by);
+        Self { from: self.from.earlier(us), to: self.to.later(us) }
     }
 
     /// Shorter by `by` on either side: what holds whichever way the clock was wrong; `None` if

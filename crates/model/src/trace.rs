@@ -97,7 +97,7 @@ pub struct NotMaskedEnd {
     pub owner: Owner,
     /// Who held it, if it is ours.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub asset: Option<Asset>,
+    pub asset: Option<Box<Asset>>,
 }
 
 /// Whose an unshared address is.

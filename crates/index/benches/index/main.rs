@@ -8,7 +8,7 @@ mod flows;
 use divan::{Bencher, black_box, counter::ItemsCount};
 use flows::Flow;
 use unmasq_index::{Arena, Block, Row};
-use unmasq_model::{GatewayIx, SessionsQuestion, Span};
+use unmasq_model::{GatewayIx, Rows, SessionsQuestion, Span};
 
 /// Sessions of the block.
 const ROWS: usize = 1_000_000;
@@ -45,7 +45,7 @@ fn look_up(bencher: Bencher<'_, '_>, question: impl Fn(&Flow) -> SessionsQuestio
     let block = Block::of(flows::rows(&flows), Vec::new());
     let asked: Vec<SessionsQuestion> = flows.iter().take(ASKED).map(question).collect();
     let answers = |asked: &SessionsQuestion| {
-        let (room, mut found) = (Arena::new(), Vec::new());
+        let (room, mut found) = (Arena::new(), Rows::new());
         block.sessions(asked, &room, &mut found);
         black_box(found.len())
     };

@@ -193,32 +193,6 @@ impl Row {
     }
 }
 
-/// What a row must have to answer a question, as far as that can be told without unfolding it.
-#[derive(Clone, Copy)]
-pub(crate) struct Sought {
-    /// The peer, and which bits of it must agree.
-    remote: u64,
-    remote_bits: u64,
-    protocol: Option<u8>,
-}
-
-impl Sought {
-    pub(crate) fn by(asked: &SessionsQuestion) -> Self {
-        let whole = asked.remote.filter(|remote| remote.port.is_some()).and_then(key_of);
-        // A row without the peer's port answers for every port, so only a row with one can be ruled out.
-        Self {
-            remote: whole.unwrap_or_default(),
-            remote_bits: if whole.is_some() { u64::MAX } else { 0 },
-            protocol: asked.protocol.map(Protocol::number),
-        }
-    }
-
-    pub(crate) fn may_be(&self, row: &Row) -> bool {
-        let peer = (row.remote ^ self.remote) & self.remote_bits == 0 || row.remote & 1 == 0;
-        peer && self.protocol.is_none_or(|protocol| protocol == row.outside.to_le_bytes()[0])
-    }
-}
-
 /// The key of an outside address and port; others may share it.
 pub(super) fn key_of_outside(ip: Ipv4Addr, port: u16) -> u32 {
     mixed(joined(ip, port))

@@ -252,7 +252,7 @@ proptest! {
             for client in [None, session.translation.remote] {
                 let asked = RequestsQuestion { gateway: session.gateway, protocol, client, during };
                 let snapshot = index.snapshot();
-                prop_assert_eq!(snapshot.requests(&asked), memory.requests(&asked));
+                prop_assert_eq!(snapshot.requests(&asked), memory.requests(&asked).into_vec());
             }
         }
     }
