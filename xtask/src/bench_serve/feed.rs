@@ -65,9 +65,11 @@ impl<'f> Feed<'f> {
                     self.lines.read_until(b'\n', &mut self.piece).context("cannot read the workload")?;
                 }
             }
-            let mut count = 0;
-            for line in self.piece.split_inclusive_mut(|byte| *byte == b'\n') {
+            let (mut count, mut begin) = (0, 0);
+            while let Some(length) = memchr::memchr(b'\n', &self.piece[begin..]) {
+                let line = &mut self.piece[begin..=begin + length];
                 self.latest = self.latest.max(later(line, by)?);
+                begin += length + 1;
                 (count, left) = (count + 1, left - 1);
             }
             self.written += count;

@@ -328,7 +328,7 @@ impl<'s> Desk<'s> {
         if self.is_catching_up() || self.shared.is_stopping() || self.open.to_trace() > 0 {
             return Ok(());
         }
-        for alert in self.old.next(&self.work, TAKEN_BACK)? {
+        for alert in self.old.next(&self.work, &self.open, TAKEN_BACK)? {
             if self.open.holds(alert.alert) {
                 self.open.trace_again([alert.alert]);
             } else {

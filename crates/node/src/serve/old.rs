@@ -18,8 +18,10 @@ pub(super) struct Old {
     pub(super) news: News,
     /// Whom it concerns.
     touched: Numbered<()>,
-    /// Whoever has a smaller number is concerned too.
+    /// Whoever has a smaller number and is not held is concerned too.
     all_before: u64,
+    /// Whoever was put on disk has a smaller number than this.
+    all: u64,
     /// How long the longest question takes, in seconds.
     longest: u32,
 }
@@ -38,7 +40,7 @@ const TOLD_APART: usize = 8 << 20;
 impl Old {
     /// What was kept before; those before that number will be taken back.
     pub(super) fn open(work: &Reader, all_before: u64) -> Result<Self, NodeError> {
-        let mut old = Self { all_before, ..Self::default() };
+        let mut old = Self { all_before, all: all_before, ..Self::default() };
         work.each_question(|question| old.expect(question)).map_err(NodeError::Work)?;
         Ok(old)
     }
@@ -48,9 +50,9 @@ impl Old {
         self.longest = self.longest.max(to.saturating_sub(from));
     }
 
-    /// Something is new for everybody.
+    /// Something is new for everybody; those that are held know.
     pub(super) fn all_again(&mut self) {
-        self.all_before = u64::MAX;
+        self.all_before = self.all;
     }
 
     /// Something is new about those whose answer is not final.
@@ -85,6 +87,7 @@ impl Old {
         work.keep_questions(&asked).map_err(NodeError::Work)?;
         for (number, questions) in asked {
             questions.into_iter().for_each(|question| self.expect(question));
+            self.all = self.all.max(number.saturating_add(1));
             open.forget(number);
         }
         Ok(())
@@ -109,7 +112,12 @@ impl Old {
     }
 
     /// Those that are to be taken back now, at most `most`; some of them may be held.
-    pub(super) fn next(&mut self, work: &Reader, most: u32) -> Result<Vec<LastSaid>, NodeError> {
+    pub(super) fn next(
+        &mut self,
+        work: &Reader,
+        open: &OpenAlerts,
+        most: u32,
+    ) -> Result<Vec<LastSaid>, NodeError> {
         let numbers: Vec<u64> = self.touched.iter().map(|(number, ())| number).take(most as usize).collect();
         let mut next = Vec::new();
         for number in &numbers {
@@ -122,6 +130,7 @@ impl Old {
         if next.is_empty() && self.all_before > 0 {
             next = work.last_said_before(self.all_before, most).map_err(NodeError::Work)?;
             self.all_before = next.last().map_or(0, |last| last.alert);
+            next.retain(|last| !open.holds(last.alert));
         }
         Ok(next)
     }
