@@ -120,11 +120,11 @@ impl Tail {
         Ok(())
     }
 
-    /// The whole lines that were written since.
+    /// The whole lines that were written since, in at most so many bytes; [`LINE_LIMIT`] is the least.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn grown(&mut self, meter: &Meter) -> Result<Growth, ReadError> {
+    pub fn grown(&mut self, most: u64, meter: &Meter) -> Result<Growth, ReadError> {
         let name = self.path.display().to_string();
         let broken = |offset| {
             let file = name.clone();
@@ -142,6 +142,7 @@ impl Tail {
             return Ok(Growth::Rewritten);
         }
         let from = self.offset;
+        let length = length.min(from.saturating_add(most.max(LINE_LIMIT as u64)));
         let Some(mut to) = last_line_end(&self.file, from, length).map_err(broken(from))? else {
             // Nothing ends here. What is too long to be held is not waited for.
             if length - from < LINE_LIMIT as u64 {
@@ -280,7 +281,7 @@ mod tests {
     use std::{fs, io::Write};
 
     fn lines(tail: &mut Tail) -> Option<String> {
-        match tail.grown(&Meter::default()).unwrap() {
+        match tail.grown(u64::MAX, &Meter::default()).unwrap() {
             Growth::None => Some(String::new()),
             Growth::Lines(mut input) => {
                 let mut text = String::new();
@@ -318,6 +319,23 @@ mod tests {
         tail.pass_over(tail.length().unwrap()).unwrap();
         file.write_all(b"\nnine\n").unwrap();
         assert_eq!((lines(&mut tail).unwrap().as_str(), tail.unended().unwrap()), ("\nnine\n", vec![]));
+    }
+
+    #[test]
+    fn much_comes_in_pieces_of_whole_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let line = "x".repeat(1_000) + "\n";
+        fs::write(&path, line.repeat(2_500)).unwrap();
+        let mut tail = Tail::open(&path).unwrap().unwrap();
+        let mut pieces = Vec::new();
+        while let Growth::Lines(mut input) = tail.grown(1, &Meter::default()).unwrap() {
+            let mut text = String::new();
+            input.read_to_string(&mut text).unwrap();
+            pieces.push(text.len() / line.len());
+            assert!(text.ends_with('\n') && text.len() <= LINE_LIMIT);
+        }
+        assert_eq!(pieces, [1_047, 1_047, 406]);
     }
 
     #[test]

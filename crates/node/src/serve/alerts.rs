@@ -172,7 +172,7 @@ impl<'s> AlertSource<'s> {
 
     fn grown(&mut self, reading: &mut Reading) -> Result<(), NodeError> {
         loop {
-            match reading.tail.grown(&Meter::default()).map_err(NodeError::Read)? {
+            match reading.tail.grown(u64::MAX, &Meter::default()).map_err(NodeError::Read)? {
                 Growth::None => return self.unended(reading),
                 Growth::Rewritten => {
                     reading.going = None;

@@ -99,6 +99,9 @@ struct Going {
 /// Lots are merged when there are so many.
 const LOTS: usize = 64;
 
+/// So many bytes of a file are read in one look: whoever is behind must not be told of everything at last.
+const MOST: u64 = 32 << 20;
+
 /// What is too old is dropped so often, …
 const EXPIRE: Duration = Duration::from_secs(3600);
 /// … and the inventory looked at for logs that it names.
@@ -475,7 +478,9 @@ fn count(counters: &Counters, lines: u64, skipped: u64, stored: u64) {
 impl Reading {
     fn read_on(&mut self, groups: &Groups, shared: &Shared) -> Result<(), NodeError> {
         loop {
-            match self.tail.grown(&Meter::default()).map_err(NodeError::Read)? {
+            // What lay there at the start is read in one look.
+            let most = if self.going.is_some() { MOST } else { u64::MAX };
+            match self.tail.grown(most, &Meter::default()).map_err(NodeError::Read)? {
                 Growth::None => return Ok(()),
                 Growth::Rewritten => {
                     (self.going, self.refused) = (None, false);
