@@ -479,7 +479,7 @@ impl Reading {
     fn read_on(&mut self, groups: &Groups, shared: &Shared) -> Result<(), NodeError> {
         loop {
             // What lay there at the start is read in one look.
-            let most = if self.going.is_some() { MOST } else { u64::MAX };
+            let most = if shared.caught_up.load(Ordering::Acquire) { MOST } else { u64::MAX };
             match self.tail.grown(most, &Meter::default()).map_err(NodeError::Read)? {
                 Growth::None => return Ok(()),
                 Growth::Rewritten => {
