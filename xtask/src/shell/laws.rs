@@ -32,7 +32,7 @@ pub(crate) struct Kept {
     pub(crate) broken: Vec<String>,
 }
 
-/// So often everything is looked at that is not final, whatever comes.
+/// So often what is not final is looked at, whatever comes.
 const SWEEP: Us = 60 * SECOND;
 
 /// A promise of the service.

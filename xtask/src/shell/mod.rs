@@ -165,6 +165,7 @@ fn options(world: &World, plan: &Plan, folder: &Path) -> anyhow::Result<Options>
     options.patience.wait = plan.wait;
     options.open_max = plan.open_max;
     options.lot = plan.lot;
+    options.lots = plan.lots;
     Ok(options)
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) open_max: usize,
     /// So many sessions are stored at a time.
     pub(crate) lot: usize,
+    /// So many lots are merged.
+    pub(crate) lots: usize,
     /// Whether a gateway has several logs.
     pub(crate) several_logs: bool,
     /// So many messages wait for the desk before others wait.
@@ -104,6 +106,7 @@ impl Plan {
             open_max: rng.pick(&[1_000_000, 4]),
             lot: rng.pick(&[1 << 20, 15]),
             queue: rng.pick(&[1, 4, 50]),
+            lots: rng.pick(&[64, 4, 2]),
         }
     }
 

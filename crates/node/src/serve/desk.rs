@@ -66,6 +66,8 @@ const DROPPED: u32 = 10_000;
 const SWEEP: Duration = Duration::from_secs(60);
 /// … so many of them each time, all in turn: a million that are not final must not keep the desk from others.
 const SWEPT: usize = 500;
+/// A clock that is so much behind what it showed was set back.
+const SET_BACK: Duration = Duration::from_secs(1);
 /// How things are is shown again so often, beside when something else than numbers changed.
 const SHOWN: Duration = Duration::from_secs(1);
 
@@ -86,6 +88,8 @@ pub(super) struct Desk<'s> {
     needed: BTreeMap<GatewayName, Arrival>,
     /// What the logs covered and which gateways there were, before lots that are being learned of.
     before: Option<(BTreeMap<SourceName, Coverage>, Vec<Gateway>)>,
+    /// What our clock showed when it was last looked at.
+    seen: Arrival,
     swept: NowAndThen,
     shown: NowAndThen,
     /// How many alert sources have not read yet what lay there at the start.
@@ -132,6 +136,7 @@ impl<'s> Desk<'s> {
             stored,
             needed: BTreeMap::new(),
             before: None,
+            seen: begun,
             swept,
             shown: NowAndThen::at_once(SHOWN),
             unlooked: sources,
@@ -304,6 +309,11 @@ impl<'s> Desk<'s> {
     /// Now and then looks at some that are not final, and drops what is too old.
     fn sweep(&mut self) -> Result<(), NodeError> {
         let now = self.shared.clock.now();
+        let seen = std::mem::replace(&mut self.seen, now);
+        if now < seen.minus(SET_BACK) {
+            // By that clock those who wait would wait for longer than was promised.
+            self.open.trace_waiting_again();
+        }
         if !self.swept.is_due(now) {
             return Ok(());
         }

@@ -62,6 +62,8 @@ pub(super) struct Logs<'s> {
     expired: NowAndThen,
     inventory_read: NowAndThen,
     pace: Pace,
+    /// Lots are merged when there are so many.
+    lots: usize,
     /// Lots whose files the desk was told of, and may not have looked into: by the number of the manifest.
     unread: Vec<(u64, BTreeSet<String>)>,
     merging: Option<Merging>,
@@ -96,9 +98,6 @@ struct Going {
     lines: u64,
 }
 
-/// Lots are merged when there are so many.
-const LOTS: usize = 64;
-
 /// So many bytes of a file are read in one look: whoever is behind must not be told of everything at last.
 const MOST: u64 = 32 << 20;
 
@@ -131,6 +130,7 @@ impl<'s> Logs<'s> {
             expired: NowAndThen::at_once(EXPIRE),
             inventory_read: NowAndThen::at_once(INVENTORY),
             pace: Pace::from(shared.clock.now()),
+            lots: options.lots,
             unread: Vec::new(),
             merging: None,
         }
@@ -221,7 +221,7 @@ impl<'s> Logs<'s> {
         let unread: BTreeSet<&str> =
             self.unread.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
         let writer = self.groups.writer();
-        if !self.may_expire() && !is_to_merge(writer.manifest(), &unread) {
+        if !self.may_expire() && !is_to_merge(writer.manifest(), &unread, self.lots) {
             return Ok(());
         }
         let to_merge = writer.to_merge(Depth::Sizes, |name| !unread.contains(name));
@@ -435,12 +435,12 @@ impl Merging {
     }
 }
 
-/// Whether there are many lots, but for those.
-fn is_to_merge(manifest: &Manifest, unread: &BTreeSet<&str>) -> bool {
+/// Whether there are so many lots, but for those.
+fn is_to_merge(manifest: &Manifest, unread: &BTreeSet<&str>, most: usize) -> bool {
     let lots = manifest.segments.iter().filter(|entry| !entry.is_sealed()).map(|entry| &entry.name);
     let records = manifest.records.iter().map(|entry| &entry.name);
     let many = |names: &mut dyn Iterator<Item = &String>| {
-        names.filter(|name| !unread.contains(name.as_str())).count() >= LOTS
+        names.filter(|name| !unread.contains(name.as_str())).count() >= most
     };
     many(&mut { lots }) || many(&mut { records })
 }

@@ -110,6 +110,8 @@ pub struct Options {
     pub poll: Duration,
     /// How many sessions are stored at a time.
     pub lot: usize,
+    /// How many lots there are before they are merged.
+    pub lots: usize,
 }
 
 impl Options {
@@ -135,6 +137,7 @@ impl Options {
             window: Window::default(),
             poll: Duration::from_millis(250),
             lot: 1 << 20,
+            lots: 64,
         }
     }
 }

@@ -73,6 +73,11 @@ impl OpenAlerts {
         self.trace_again(self.alerts.iter().map(|(number, _)| number).collect::<Vec<_>>());
     }
 
+    /// When those that have no answer yet have waited long enough is to be found out anew.
+    pub(super) fn trace_waiting_again(&mut self) {
+        self.trace_again(self.due.all().collect::<Vec<_>>());
+    }
+
     /// Something is new about those that came since.
     pub(super) fn trace_newest_again(&mut self, since: Arrival) {
         let newest = self.alerts.iter().filter(|(_, told)| told.arrived() >= since);

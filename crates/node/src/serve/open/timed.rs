@@ -47,6 +47,11 @@ impl<T: Copy + Ord> Timed<T> {
         self.in_order.first().map(|(at, _)| *at)
     }
 
+    /// All of them, by their moments.
+    pub(super) fn all(&self) -> impl Iterator<Item = u64> {
+        self.in_order.iter().map(|(_, number)| *number)
+    }
+
     /// The alerts that have one up to then, earliest first.
     pub(super) fn until(&self, last: T) -> impl Iterator<Item = u64> {
         self.in_order.range(..=(last, u64::MAX)).map(|(_, number)| *number)
