@@ -137,6 +137,7 @@ struct Limits {
     #[serde(default, deserialize_with = "duration")]
     window: Option<Duration>,
     lot: Option<usize>,
+    lots: Option<usize>,
     #[serde(default, deserialize_with = "duration")]
     poll: Option<Duration>,
 }
@@ -292,6 +293,7 @@ impl Config {
             },
             poll: self.limits.poll.unwrap_or(usual.poll),
             lot: self.limits.lot.unwrap_or(usual.lot).max(1),
+            lots: self.limits.lots.unwrap_or(usual.lots).max(2),
             data: usual.data,
         })
     }
@@ -420,8 +422,26 @@ mod tests {
         assert_ne!(all, EXAMPLE);
         let said = read(&all).unwrap();
         assert_eq!(
-            (said.patience, said.keep, said.open_max, said.poll, said.lot, said.field, said.window),
-            (usual.patience, usual.keep, usual.open_max, usual.poll, usual.lot, usual.field, usual.window)
+            (
+                said.patience,
+                said.keep,
+                said.open_max,
+                said.poll,
+                said.lot,
+                said.lots,
+                said.field,
+                said.window
+            ),
+            (
+                usual.patience,
+                usual.keep,
+                usual.open_max,
+                usual.poll,
+                usual.lot,
+                usual.lots,
+                usual.field,
+                usual.window
+            )
         );
         let config: Config = toml::from_str(&all).unwrap();
         assert_eq!(config.http.listen, Http::default().listen);
