@@ -89,6 +89,8 @@ impl<'w> Around<'w> {
         let (options, asked) = (self.options.clone(), OnDisk::of(self.disk.clone()));
         let lived = stepped(&options, Clock::Set(self.clock), counters, &asked, |service| {
             let opened = self.spent();
+            // A disk that is slow while it is opened is nobody's fault either.
+            self.excused.push((self.now, self.now + opened));
             self.until(self.now + opened);
             self.run(service, counters)
         });
