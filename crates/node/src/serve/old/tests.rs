@@ -135,13 +135,14 @@ proptest! {
     }
 }
 
-/// `cargo test -p unmasq-node --lib -- --ignored --nocapture what_old_questions_cost`
+/// Says what that cost; `UNMASQ_ALERTS` says another number than the usual one:
+/// `UNMASQ_ALERTS=200000 cargo test -p unmasq-node --lib -- --nocapture whoever_was_put_away`
 #[test]
-#[ignore = "it takes half a minute"]
 #[expect(clippy::disallowed_methods, reason = "it measures time")]
-fn what_old_questions_cost() {
-    const ALERTS: u32 = 200_000;
-    let (folder, mut work, numbers) = work(ALERTS as usize);
+fn whoever_was_put_away_is_touched_by_what_comes_late() {
+    let alerts = std::env::var("UNMASQ_ALERTS").ok().and_then(|alerts| alerts.parse().ok()).unwrap_or(4_000);
+    let (folder, mut work, numbers) = work(alerts);
+    let alerts = u32::try_from(alerts).unwrap();
     let (mut old, path) = (Old::default(), folder.path().join("work.sqlite"));
     let size = || std::fs::metadata(&path).unwrap().len();
     let (before, mut took, mut slowest) = (size(), Duration::ZERO, Duration::ZERO);
@@ -160,10 +161,10 @@ fn what_old_questions_cost() {
         took += begun.elapsed();
         slowest = slowest.max(begun.elapsed());
     }
-    println!("put away: {:?} an alert, {PUT_AWAY} in {slowest:?} at most", took / ALERTS);
+    println!("put away: {:?} an alert, {PUT_AWAY} in {slowest:?} at most", took / alerts);
     work.backup(&folder.path().join("copy.sqlite")).unwrap();
     let bytes = std::fs::metadata(folder.path().join("copy.sqlite")).unwrap().len();
-    println!("{} bytes an alert on disk, with its own row", (bytes - before.min(bytes)) / u64::from(ALERTS));
+    println!("{} bytes an alert on disk, with its own row", (bytes - before.min(bytes)) / u64::from(alerts));
     // What comes late for one alert of ten, all at once.
     let late = numbers.iter().step_by(10);
     for question in late.flat_map(|number| of_alert(*number)) {

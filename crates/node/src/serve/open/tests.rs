@@ -44,9 +44,9 @@ fn resident(line: &str) -> u64 {
     kilobytes.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// `cargo test -p unmasq-node --lib -- --ignored --nocapture a_million_open_alerts`
+/// Says what they took, to which what other tests take meanwhile is added:
+/// `cargo test -p unmasq-node --lib -- --nocapture a_million_open_alerts`
 #[test]
-#[ignore = "it takes a second, and a machine for itself to be exact"]
 fn a_million_open_alerts_take_300_bytes_each() {
     const ALERTS: u32 = 1_000_000;
     let (mut open, before) = (OpenAlerts::default(), resident("VmRSS:"));
