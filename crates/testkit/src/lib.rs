@@ -12,6 +12,7 @@
 //!
 //! Invariant: a seed means the same world, byte for byte, on every machine and for ever.
 
+pub mod answers;
 pub mod corpus;
 pub mod generate;
 pub mod lab;

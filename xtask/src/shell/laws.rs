@@ -15,7 +15,10 @@ use unmasq_node::{
     batch::{self, AlertsArg, Batch, EvidenceDetail},
     serve::Counters,
 };
-use unmasq_testkit::world::{Us, stamp};
+use unmasq_testkit::{
+    answers::without_waiting,
+    world::{Us, stamp},
+};
 use unmasq_work::Reader;
 
 /// What was seen of a service that must not change any more, and which laws it broke.
@@ -248,7 +251,7 @@ impl Kept {
             let said = self.said.get(&id).and_then(|said| said.last());
             let said =
                 said.and_then(|(body, _)| serde_json::from_str::<Value>(body).ok()).unwrap_or_default();
-            let (said, expected) = (as_in_a_batch(said), as_in_a_batch(still_waiting(expected)));
+            let (said, expected) = (without_waiting(said), without_waiting(still_waiting(expected)));
             // The first of several logs that has passed an alert makes it final that there is nothing, whatever the
             // others would have given as the reason.
             let is_nothing = |trace: &Value| trace["final"] == true && trace["status"] == "untraced";
@@ -270,15 +273,6 @@ impl Kept {
 fn trace_of(line: &str) -> Option<Value> {
     let mut line: Value = serde_json::from_str(line).ok()?;
     line.get_mut("trace").map(Value::take)
-}
-
-/// Without what a batch does not have.
-fn as_in_a_batch(mut trace: Value) -> Value {
-    let members = trace.as_object_mut().into_iter();
-    for members in members {
-        ["revision", "late", "waited_ms", "expected_by"].iter().for_each(|name| _ = members.remove(*name));
-    }
-    trace
 }
 
 /// As somebody says it who still hears more: see `unmasq_engine::still_waiting`.

@@ -43,11 +43,11 @@ pub(crate) struct Groups {
     /// What files left that are too small for a lot of their own.
     rest: Mutex<Rest>,
     /// Whoever wants to know what comes.
-    told: Option<ToldOf>,
+    watched: Option<Watched>,
 }
 
 /// What a service wants to know of what is stored.
-struct ToldOf {
+struct Watched {
     /// The lots that were stored since somebody asked for them last.
     stored: Mutex<Vec<StoredLot>>,
     room: Room,
@@ -75,21 +75,21 @@ struct Update {
 impl Groups {
     pub(crate) fn of(writer: Writer, lot: usize) -> Self {
         let lots = writer.lots();
-        Self { writer: Mutex::new(writer), lots, lot, rest: Mutex::default(), told: None }
+        Self { writer: Mutex::new(writer), lots, lot, rest: Mutex::default(), watched: None }
     }
 
     /// The same, that also tells which lots were stored, and how late records come.
-    pub(crate) fn told(self, clock: Clock) -> Self {
+    pub(crate) fn watched(self, clock: Clock) -> Self {
         let delivery = Delivery { clock, delays: Mutex::default() };
-        Self { told: Some(ToldOf { stored: Mutex::default(), room: Room::for_rows(HELD), delivery }), ..self }
+        Self {
+            watched: Some(Watched { stored: Mutex::default(), room: Room::for_rows(HELD), delivery }),
+            ..self
+        }
     }
 
     /// How late the records came that were read since this was asked last.
     pub(crate) fn take_delays(&self) -> BTreeMap<SourceName, Delays> {
-        let delays = self.told.as_ref().map(|told| &told.delivery.delays);
-        let taken =
-            delays.map(|delays| std::mem::take(&mut *delays.lock().unwrap_or_else(PoisonError::into_inner)));
-        taken.unwrap_or_default()
+        self.watched.as_ref().map(|watched| taken(&watched.delivery.delays)).unwrap_or_default()
     }
 
     pub(crate) fn into_writer(self) -> Writer {
@@ -149,8 +149,7 @@ impl Groups {
 
     /// Stores what waits for more.
     pub(crate) fn flush(&self) -> Result<(), NodeError> {
-        let Rest { lot, updates } =
-            std::mem::take(&mut *self.rest.lock().unwrap_or_else(PoisonError::into_inner));
+        let Rest { lot, updates } = taken(&self.rest);
         if updates.is_empty() {
             return Ok(());
         }
@@ -180,19 +179,21 @@ impl Groups {
     }
 
     fn is_stored(&self, files: LotFiles, lot: Lot) {
-        if let Some(told) = &self.told {
-            let stored = StoredLot::holding(files, lot, &told.room);
-            told.stored.lock().unwrap_or_else(PoisonError::into_inner).push(stored);
+        if let Some(watched) = &self.watched {
+            let stored = StoredLot::holding(files, lot, &watched.room);
+            watched.stored.lock().unwrap_or_else(PoisonError::into_inner).push(stored);
         }
     }
 
     /// The lots that were stored since this was asked last.
     pub(crate) fn take_stored(&self) -> Vec<StoredLot> {
-        let stored = self.told.as_ref().map(|told| &told.stored);
-        let taken =
-            stored.map(|stored| std::mem::take(&mut *stored.lock().unwrap_or_else(PoisonError::into_inner)));
-        taken.unwrap_or_default()
+        self.watched.as_ref().map(|watched| taken(&watched.stored)).unwrap_or_default()
     }
+}
+
+/// What was there, which is there no more.
+fn taken<T: Default>(of: &Mutex<T>) -> T {
+    std::mem::take(&mut *of.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What the store has of a file.
@@ -285,7 +286,8 @@ impl<'t> Taking<'t> {
         gateways.iter().for_each(|name| {
             shown.gateways.number(name);
         });
-        let mut delays = self.groups.told.as_ref().map(|told| (Delays::default(), told.delivery.clock.now()));
+        let mut delays =
+            self.groups.watched.as_ref().map(|watched| (Delays::default(), watched.delivery.clock.now()));
         let mut note = |told: LogTime| {
             if let Some((delays, now)) = &mut delays {
                 delays.note_late(*now, told);
@@ -324,10 +326,10 @@ impl<'t> Taking<'t> {
                 lot.others.push(Other { log, file, position, gateway, record, text });
             }
         }
-        if let (Some((delays, _)), Some(told)) = (delays, &self.groups.told)
+        if let (Some((delays, _)), Some(watched)) = (delays, &self.groups.watched)
             && delays.count() > 0
         {
-            let mut all = told.delivery.delays.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = watched.delivery.delays.lock().unwrap_or_else(PoisonError::into_inner);
             all.entry(self.log.name.clone()).or_default().add(&delays);
         }
         let shown = shown.entry();

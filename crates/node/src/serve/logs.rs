@@ -118,7 +118,7 @@ impl<'s> Logs<'s> {
             shared,
             sources: sources.clone(),
             inventory,
-            groups: Groups::of(writer, options.lot).told(shared.clock),
+            groups: Groups::of(writer, options.lot).watched(shared.clock),
             plans: Vec::new(),
             files: Files::default(),
             readings: BTreeMap::new(),

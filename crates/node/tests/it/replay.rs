@@ -23,7 +23,7 @@ use unmasq_node::{
     batch::{self, AlertsArg, EvidenceDetail},
     serve::{Clock, Counters, Options, Patience, serve},
 };
-use unmasq_testkit::rng::Rng;
+use unmasq_testkit::{answers::as_in_a_batch, rng::Rng};
 use unmasq_work::Reader;
 
 /// So many seconds of the recording are one; `UNMASQ_REPLAY_SPEED` says another number.
@@ -106,19 +106,6 @@ fn site(from: &Path, to: &Path) -> Vec<String> {
     }
     fs::write(to.join("inventory.json"), serde_json::to_vec(&inventory).unwrap()).unwrap();
     READ.map(str::to_owned).into()
-}
-
-fn as_in_a_batch(mut trace: Value) -> Value {
-    for member in ["revision", "late", "waited_ms", "expected_by"] {
-        trace.as_object_mut().unwrap().remove(member);
-    }
-    for end in ["src", "dest"] {
-        let reason = &mut trace[end]["reason"];
-        if *reason == "after-coverage" || *reason == "deadline" {
-            *reason = "no record yet".into();
-        }
-    }
-    trace
 }
 
 /// All revisions of each alert.

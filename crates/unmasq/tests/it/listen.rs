@@ -1,8 +1,8 @@
 //! Syslog that is sent to the service, as it is run: by UDP, TCP and TLS, by friends and by others.
 
 use crate::{
-    run::{Workplace, traces},
-    serve::{as_in_a_batch, stop},
+    run::{Workplace, traces, wait},
+    serve::stop,
 };
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring::default_provider,
@@ -20,7 +20,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use unmasq_testkit::rng::Rng;
+use unmasq_testkit::{answers::as_in_a_batch, rng::Rng};
 
 const CONFIG: &str = r#"
 data = "data"
@@ -123,15 +123,6 @@ const LOGS: [(&str, &str); 6] = [
     ("nginx.log", "nginx"),
     ("nginx.jsonl", "nginx-json"),
 ];
-
-#[expect(clippy::disallowed_methods, reason = "it waits for another process")]
-fn wait(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// The last answer for each alert, but for where its evidence was read.
 fn last_answers(traced: &str) -> BTreeMap<String, Value> {

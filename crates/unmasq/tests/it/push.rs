@@ -2,12 +2,12 @@
 
 use crate::{
     run::{Workplace, traces},
-    serve::as_in_a_batch,
     served::{Answer, Served},
 };
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io::Write, thread, time::Duration};
+use unmasq_testkit::answers::as_in_a_batch;
 
 const CONFIG: &str = r#"
 data = "data"

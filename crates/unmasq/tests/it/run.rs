@@ -7,6 +7,8 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -177,4 +179,14 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// How often something is killed; `UNMASQ_KILLS` says another number than the usual one.
 pub(crate) fn kills(usual: usize) -> usize {
     std::env::var("UNMASQ_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usual)
+}
+
+/// Waits until it is so, half a minute at most.
+#[expect(clippy::disallowed_methods, reason = "it waits for another process")]
+pub(crate) fn wait(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 use unmasq_testkit::{
+    answers::as_in_a_batch,
     rng::Rng,
     workload::{self, Plan, Shape},
 };
@@ -128,20 +129,6 @@ impl Live {
             thread::sleep(Duration::from_millis(50));
         }
     }
-}
-
-pub(crate) fn as_in_a_batch(mut trace: Value) -> Value {
-    for member in ["revision", "late", "waited_ms", "expected_by"] {
-        trace.as_object_mut().unwrap().remove(member);
-    }
-    // What a batch finds no record of lies after what its logs cover; a service still waits for it.
-    for end in ["src", "dest"] {
-        let reason = &mut trace[end]["reason"];
-        if *reason == "after-coverage" || *reason == "deadline" {
-            *reason = "no record yet".into();
-        }
-    }
-    trace
 }
 
 pub(crate) fn stop(mut child: Child) {

@@ -1,7 +1,7 @@
 //! Sinks of the service, as it is run: receivers that are away, refuse, and come back.
 
 use crate::{
-    run::{Workplace, traces},
+    run::{Workplace, traces, wait},
     served::Served,
 };
 use serde_json::Value;
@@ -10,8 +10,6 @@ use std::{
     fs,
     net::TcpListener,
     sync::Arc,
-    thread,
-    time::{Duration, Instant},
 };
 use unmasq_testkit::receiver::{Receiver, Reply, Script};
 
@@ -36,15 +34,6 @@ file = "traced.json"
 "#;
 
 const TOKEN: &str = "n0b0dy-sees-this";
-
-#[expect(clippy::disallowed_methods, reason = "it waits for another process")]
-fn wait(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// A sink's count.
 fn count(served: &Served, name: &str, sink: &str) -> u64 {

@@ -1,6 +1,6 @@
 //! `/v1/alerts`: what came, and what was said of it.
 
-use super::{Json, Said, moment, raw};
+use super::{Json, Said, moment, page, raw};
 use crate::{access::Who, asked::Asked, problem::Problem, routes::App, scope::Scope};
 use axum::{
     Extension,
@@ -69,9 +69,7 @@ pub(crate) async fn list(
     let (after, limit) = (asked.after()?.unwrap_or(0), asked.limit()?);
     app.reading
         .work(move |reader| {
-            let mut alerts = reader.alerts_after(after, limit + 1)?;
-            let more = alerts.len() > limit as usize;
-            alerts.truncate(limit as usize);
+            let (alerts, more) = page(reader.alerts_after(after, limit + 1)?, limit);
             let next = alerts.last().map_or(after, |alert| alert.number).to_string();
             let mut listed = Vec::new();
             for alert in alerts {

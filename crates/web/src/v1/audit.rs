@@ -1,6 +1,6 @@
 //! `/v1/audit`: what was done, and who did it.
 
-use super::{Json, moment, raw};
+use super::{Json, moment, page, raw};
 use crate::{asked::Asked, problem::Problem, routes::App};
 use axum::{Extension, extract::State};
 use serde::Serialize;
@@ -32,9 +32,7 @@ pub(crate) async fn list(
     let (after, limit) = (asked.after()?.unwrap_or(0), asked.limit()?);
     app.reading
         .work(move |reader| {
-            let mut acts = reader.acts_after(after, limit + 1)?;
-            let more = acts.len() > limit as usize;
-            acts.truncate(limit as usize);
+            let (acts, more) = page(reader.acts_after(after, limit + 1)?, limit);
             let next = acts.last().map_or(after, |act| act.sequence).to_string();
             let acts = acts.into_iter().map(Entry::of).collect::<Result<_, _>>()?;
             Json::of(&Page { acts, next, more })

@@ -55,6 +55,13 @@ impl Said {
     }
 }
 
+/// A page out of one more than fit on it, and whether there are more.
+fn page<T>(mut items: Vec<T>, limit: u32) -> (Vec<T>, bool) {
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    (items, more)
+}
+
 /// JSON that was written as such, byte for byte.
 fn raw(body: String) -> Result<Box<RawValue>, Problem> {
     RawValue::from_string(body).map_err(|error| Problem::unexpected(&error))
