@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Write},
+    io::{Read, Write},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -14,18 +15,23 @@ const FILE: u64 = 1_000_000;
 /// So many files are there at once; what is older has been read long ago, or the service is far behind.
 const FILES: usize = 12;
 
+/// So much is written at one go: little enough to lie in a core's own cache from the reading to the writing.
+const PIECE: usize = 256 << 10;
+
 /// A log that grows.
 pub(super) struct Feed<'f> {
     source: &'f Path,
     folder: &'f Path,
-    lines: BufReader<File>,
+    lines: File,
     /// How often the source was written before.
     round: u64,
     out: File,
     files: Vec<PathBuf>,
     in_file: u64,
-    /// What is written at one go.
+    /// What was read of the source.
     piece: Vec<u8>,
+    /// What of that is not written yet.
+    unwritten: Range<usize>,
     /// How many sessions were written.
     pub(super) written: u64,
     /// The moment at which the last one ended, in seconds.
@@ -38,55 +44,60 @@ impl<'f> Feed<'f> {
         let out = next_file(folder, &mut files, 0)?;
         let lines = opened(source)?;
         let (round, in_file, written, latest) = (0, 0, 0, 0);
-        let piece = Vec::new();
-        Ok(Self { source, folder, lines, round, out, files, in_file, piece, written, latest })
+        let (piece, unwritten) = (vec![0; PIECE], 0..0);
+        Ok(Self { source, folder, lines, round, out, files, in_file, piece, unwritten, written, latest })
     }
 
     /// Writes so many more.
     pub(super) fn write(&mut self, sessions: u64) -> Result<()> {
         let mut left = sessions;
         while left > 0 {
-            let known = self.lines.fill_buf().context("cannot read the workload")?;
-            if known.is_empty() {
-                self.round += 1;
-                self.lines = opened(self.source)?;
-                continue;
-            }
-            // Whole lines, as many as are wanted; one that is cut by the end of the buffer is put together first.
-            let mut ends = memchr::memchr_iter(b'\n', known);
             let by = self.round * LENGTH_SECONDS;
-            self.piece.clear();
-            match ends.nth(usize::try_from(left - 1)?).or_else(|| memchr::memrchr(b'\n', known)) {
-                Some(end) => {
-                    self.piece.extend_from_slice(&known[..=end]);
-                    self.lines.consume(end + 1);
-                }
-                None => {
-                    self.lines.read_until(b'\n', &mut self.piece).context("cannot read the workload")?;
-                }
-            }
-            let (mut count, mut begin) = (0, 0);
-            while let Some(length) = memchr::memchr(b'\n', &self.piece[begin..]) {
-                let line = &mut self.piece[begin..=begin + length];
+            let known = &mut self.piece[self.unwritten.clone()];
+            let (mut count, mut end) = (0, 0);
+            while count < left
+                && let Some(length) = memchr::memchr(b'\n', &known[end..])
+            {
+                let line = &mut known[end..=end + length];
                 self.latest = self.latest.max(later(line, by)?);
-                begin += length + 1;
-                (count, left) = (count + 1, left - 1);
+                end += line.len();
+                count += 1;
             }
+            self.out.write_all(&known[..end]).context("cannot write the log")?;
+            self.unwritten.start += end;
+            left -= count;
             self.written += count;
             self.in_file += count;
-            self.out.write_all(&self.piece).context("cannot write the log")?;
             if self.in_file >= FILE {
                 self.in_file = 0;
                 self.out = next_file(self.folder, &mut self.files, self.written)?;
             }
+            if count == 0 {
+                self.read_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads more of the source, behind the line that was cut; or all over again.
+    fn read_on(&mut self) -> Result<()> {
+        self.piece.copy_within(self.unwritten.clone(), 0);
+        self.unwritten = 0..self.unwritten.len();
+        let room = &mut self.piece[self.unwritten.end..];
+        ensure!(!room.is_empty(), "a line of the workload is too long");
+        let read = self.lines.read(room).context("cannot read the workload")?;
+        self.unwritten.end += read;
+        if read == 0 {
+            ensure!(self.unwritten.is_empty(), "the workload ends within a line");
+            self.round += 1;
+            self.lines = opened(self.source)?;
         }
         Ok(())
     }
 }
 
-fn opened(source: &Path) -> Result<BufReader<File>> {
-    let file = File::open(source).with_context(|| format!("cannot read {}", source.display()))?;
-    Ok(BufReader::with_capacity(4 << 20, file))
+fn opened(source: &Path) -> Result<File> {
+    File::open(source).with_context(|| format!("cannot read {}", source.display()))
 }
 
 fn next_file(folder: &Path, files: &mut Vec<PathBuf>, number: u64) -> Result<File> {
