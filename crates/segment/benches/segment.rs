@@ -6,7 +6,7 @@ mod workload;
 use bytes::Bytes;
 use divan::{Bencher, counter::ItemsCount};
 use std::{cell::Cell, io, sync::LazyLock};
-use unmasq_segment::{Asked, Columns, Plain, Segment, merge, write};
+use unmasq_segment::{Asked, Columns, Plain, Segment, merge, write, write_lot};
 
 /// The densest hour of a log of two million records.
 static ROWS: LazyLock<Vec<Plain>> = LazyLock::new(|| {
@@ -26,6 +26,16 @@ fn segment(rows: &[Plain]) -> Segment<Bytes> {
     Segment::open(Bytes::from(file)).expect("it was just written")
 }
 
+/// As many rows as a service stores at once, in the order in which they were delivered.
+fn lot(number: u64) -> Vec<Plain> {
+    let mut rows: Vec<Plain> = ROWS.iter().copied().filter(|row| row.line % LOTS == number).collect();
+    rows.sort_by_key(|row| row.line);
+    rows
+}
+
+/// So many lots are merged.
+const LOTS: u64 = 16;
+
 #[divan::bench]
 fn written(bencher: Bencher<'_, '_>) {
     let names = workload::names();
@@ -41,6 +51,24 @@ fn scanned(bencher: Bencher<'_, '_>, columns: Columns) {
             .scan(|_| true, columns, |rows| ends ^= rows.iter().fold(0, |ends, row| ends ^ row.end))
             .map(|()| ends)
     });
+}
+
+#[divan::bench]
+fn lot_written(bencher: Bencher<'_, '_>) {
+    let (names, rows) = (workload::names(), lot(0));
+    bencher.counter(ItemsCount::new(rows.len())).bench(|| write_lot(&rows, &names, io::sink()));
+}
+
+#[divan::bench]
+fn lots_merged(bencher: Bencher<'_, '_>) {
+    let file = |number| {
+        let mut file = Vec::new();
+        write_lot(&lot(number), &workload::names(), &mut file).expect("memory takes everything");
+        Segment::open(Bytes::from(file)).expect("it was just written")
+    };
+    let lots: Vec<_> = (0..LOTS).map(file).collect();
+    let lots: Vec<_> = lots.iter().collect();
+    bencher.counter(ItemsCount::new(ROWS.len())).bench(|| merge(&lots, |_| true, &[], io::sink()));
 }
 
 #[divan::bench]

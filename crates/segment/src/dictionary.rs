@@ -23,6 +23,17 @@ pub(crate) struct Coded {
 }
 
 impl Coded {
+    /// `None` if there are several values.
+    pub(crate) fn of_one_value(rows: &[u64], nullable: bool) -> Option<Self> {
+        let &value = rows.first()?;
+        if rows.iter().any(|&other| other != value) {
+            return None;
+        }
+        let is_missing = nullable && value == MISSING;
+        let (values, code) = if is_missing { (Vec::new(), NO_CODE) } else { (vec![value], 0) };
+        Some(Self { values, codes: vec![code; rows.len()] })
+    }
+
     /// How many bits a code takes.
     pub(crate) fn width(&self) -> u8 {
         width_of((self.values.len().max(1) - 1) as u64)
@@ -36,24 +47,30 @@ const PROBE: usize = 8 << 10;
 #[derive(Default)]
 pub(crate) struct Coder {
     numbers: HashMap<u64, u32, FixedState>,
-    /// The same for values of 16 bits: each has its place.
+    /// The same for values below 2¹⁶: each has its place.
     short: Vec<u32>,
 }
 
 impl Coder {
     /// `None` where a list of them would be longer than what it saves.
     pub(crate) fn code(&mut self, rows: &[u64], kind: Kind, nullable: bool) -> Option<Coded> {
-        let most = match kind {
-            Kind::Text(_) => rows.len(),
-            _ => rows.len() / 2,
+        if let Some(coded) = Coded::of_one_value(rows, nullable) {
+            return Some(coded);
+        }
+        let (most, highest) = match kind {
+            // Names have low numbers.
+            Kind::Text(_) => {
+                (rows.len(), rows.iter().copied().filter(|&name| name != MISSING).max().unwrap_or(0))
+            }
+            kind => (rows.len() / 2, kind.most()),
         };
-        let is_short = kind.most() <= u16::MAX.into();
+        let is_port = kind.most() <= u16::MAX.into();
         // A port takes hardly more than its code, so few may be new; other values may take much more.
-        let most_probed = PROBE - if is_short { PROBE / 3 } else { PROBE / 50 };
+        let most_probed = PROBE - if is_port { PROBE / 3 } else { PROBE / 50 };
         let Self { numbers, short } = self;
         numbers.clear();
         short.clear();
-        short.resize(if is_short { 1 << 16 } else { 0 }, NO_CODE);
+        short.resize(u16::try_from(highest).map_or(0, |highest| usize::from(highest) + 1), NO_CODE);
         let mut values = Vec::new();
         let mut codes = Vec::with_capacity(rows.len());
         let (mut before, mut code) = (None, NO_CODE);

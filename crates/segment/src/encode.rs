@@ -84,10 +84,15 @@ impl Encoder {
     ) -> io::Result<Encoded> {
         let kind = column.kind();
         let is_text = matches!(kind, Kind::Text(_));
-        let tried = self.tried(column);
-        // Where differences or plain values were smaller, nobody asks for a dictionary.
+        let tried = match self.compressor {
+            Some(_) => self.tried(column),
+            None => Some(Tried::quick(kind)),
+        };
+        // Where differences or plain values were smaller, nobody asks for a dictionary, but where there is one value.
         let coded = match tried {
-            Some(Tried { encoding: Encoding::Delta | Encoding::Plain, .. }) => None,
+            Some(Tried { encoding: Encoding::Delta | Encoding::Plain, .. }) => {
+                Coded::of_one_value(values, column.is_nullable())
+            }
             _ => self.coder.code(values, kind, column.is_nullable()),
         };
         let mut dictionary = Vec::new();
@@ -132,8 +137,9 @@ impl Encoder {
             })?;
             ends.push(u32::try_from(bytes.len()).map_err(io::Error::other)?);
         }
-        summary.missing =
-            values.iter().filter(|&&value| column.is_nullable() && value == MISSING).count() as u64;
+        if column.is_nullable() {
+            summary.missing = values.iter().filter(|&&value| value == MISSING).count() as u64;
+        }
         let (bounds, ascending) = bounds_of(column, values, page_rows, &mut summary);
         let chunk = Chunk { offset, dictionary, ends: ends.into(), encoding: way.encoding, compressed };
         Ok(Encoded { bytes, chunk, summary, bounds, ascending })
@@ -218,18 +224,18 @@ impl Encoder {
             put_hybrid(&self.codes, way.width, &mut self.page);
             return;
         }
-        self.present.clear();
-        let nullable = column.is_nullable();
-        self.present.extend(values.iter().copied().filter(|&value| !nullable || value != MISSING));
+        let present = if column.is_nullable() {
+            self.present.clear();
+            self.present.extend(values.iter().copied().filter(|&value| value != MISSING));
+            &self.present
+        } else {
+            values
+        };
         let wide = column.kind().is_wide();
         match way.encoding {
-            Encoding::Delta => put_delta(&self.present, wide, &mut self.page),
-            Encoding::Plain | Encoding::Dictionary => {
-                let width = if wide { 8 } else { 4 };
-                for value in &self.present {
-                    self.page.extend_from_slice(&value.to_le_bytes()[..width]);
-                }
-            }
+            Encoding::Delta => put_delta(present, wide, &mut self.page),
+            Encoding::Plain | Encoding::Dictionary if wide => put_plain::<8>(present, &mut self.page),
+            Encoding::Plain | Encoding::Dictionary => put_plain::<4>(present, &mut self.page),
         }
     }
 
@@ -271,11 +277,36 @@ impl<'c> Way<'c> {
     /// The way that was found; `None` if it takes a dictionary and there is none.
     fn again(tried: Tried, coded: Option<&'c Coded>) -> Option<Self> {
         let Tried { encoding, whole_bytes, .. } = tried;
-        if encoding != Encoding::Dictionary {
-            return Some(Self { encoding, coded: None, width: 0 });
+        match (encoding, coded) {
+            (Encoding::Delta | Encoding::Plain, None) => Some(Self { encoding, coded: None, width: 0 }),
+            (_, coded) => {
+                let exact = coded?.width();
+                let width = if whole_bytes { exact.next_multiple_of(8) } else { exact };
+                Some(Self { encoding: Encoding::Dictionary, coded, width })
+            }
         }
-        let exact = coded?.width();
-        Some(Self { encoding, coded, width: if whole_bytes { exact.next_multiple_of(8) } else { exact } })
+    }
+}
+
+impl Tried {
+    /// What is known without trying to take little time.
+    fn quick(kind: Kind) -> Self {
+        let encoding = match kind {
+            Kind::Text(_) => Encoding::Dictionary,
+            // What is near each other is written with half of the bytes.
+            Kind::Large | Kind::Moment | Kind::Duration => Encoding::Delta,
+            Kind::Signed | Kind::Small(_) => Encoding::Plain,
+        };
+        Self { encoding, whole_bytes: false, compressed: false }
+    }
+}
+
+/// Appends the low `N` bytes of each.
+fn put_plain<const N: usize>(values: &[u64], page: &mut Vec<u8>) {
+    let begin = page.len();
+    page.resize(begin + values.len() * N, 0);
+    for (bytes, value) in page[begin..].as_chunks_mut::<N>().0.iter_mut().zip(values) {
+        bytes.copy_from_slice(&value.to_le_bytes()[..N]);
     }
 }
 
@@ -304,12 +335,16 @@ fn bounds_of(
         Kind::Moment | Kind::Duration => 1 << 63,
         _ => 0,
     };
+    let bounds = |values: &mut dyn Iterator<Item = u64>| {
+        let within = |(least, most): (u64, u64), value: u64| (value.min(least), value.max(most));
+        Some(values.fold((u64::MAX, 0), within)).filter(|(least, most)| least <= most)
+    };
     let bounds_of = |values: &[u64]| {
-        let present = values.iter().filter(|&&value| !column.is_nullable() || value != MISSING);
-        present.map(|value| value ^ turn).fold(None, |bounds, value| match bounds {
-            None => Some((value, value)),
-            Some((least, most)) => Some((value.min(least), value.max(most))),
-        })
+        let mut turned = values.iter().map(|value| value ^ turn);
+        match column.is_nullable() {
+            true => bounds(&mut turned.filter(|value| value ^ turn != MISSING)),
+            false => bounds(&mut turned),
+        }
     };
     let written = |(least, most): (u64, u64)| {
         let width = if kind.is_wide() { 8 } else { 4 };

@@ -8,7 +8,7 @@ use crate::{
     source::Source,
     writer::{Writer, Written},
 };
-use std::io::Write;
+use std::{io::Write, mem, slice};
 
 /// Writes the rows of all `inputs` that are filed under hours of which `hours` says so as one file. Rows that
 /// are the same in everything become one. A page of each input is held, and one row group.
@@ -32,37 +32,39 @@ pub fn merge<S: Source>(
             at: 0,
         };
         if head.refill(&hours)? {
-            heads.push(Box::new(head));
+            heads.push(head);
         }
     }
-    // A heap of the inputs, the one with the least row on top.
-    for place in (0..heads.len() / 2).rev() {
-        sink(&mut heads, place);
+    let mut heap: Vec<Top> = heads.iter().enumerate().map(|(input, head)| head.top(input)).collect();
+    for place in (0..heap.len() / 2).rev() {
+        sink(&mut heap, &heads, place);
     }
-    let mut batch: Vec<Plain> = Vec::with_capacity(BATCH);
     let mut last = None;
-    while let Some(head) = heads.first_mut() {
-        let row = head.rows[head.at];
+    while let Some(top) = heap.first_mut() {
+        let head = &mut heads[top.input];
+        let row = *head.row();
         if last != Some(row) {
             last = Some(row);
-            batch.push(row);
-            if batch.len() == BATCH {
-                writer.push(&batch)?;
-                batch.clear();
-            }
+            writer.push(slice::from_ref(&row))?;
         }
         head.at += 1;
-        if head.at == head.rows.len() && !head.refill(&hours)? {
-            heads.swap_remove(0);
+        if head.at < head.rows.len() || head.refill(&hours)? {
+            *top = head.top(top.input);
+        } else {
+            heap.swap_remove(0);
         }
-        sink(&mut heads, 0);
+        sink(&mut heap, &heads, 0);
     }
-    writer.push(&batch)?;
     Ok(writer.finish(facts)?.0)
 }
 
-/// How many rows are handed on at a time.
-const BATCH: usize = 4_096;
+/// The next row of an input, in a heap that has the least of them on top.
+#[derive(Clone, Copy)]
+struct Top {
+    /// As much of where the row stands as nearly always tells two apart.
+    place: u128,
+    input: usize,
+}
 
 /// How far an input has been merged.
 struct Head<'s, S> {
@@ -76,29 +78,43 @@ struct Head<'s, S> {
 impl<S: Source> Head<'_, S> {
     /// Reads on; `false` if there is nothing more.
     fn refill(&mut self, hours: &impl Fn(i32) -> bool) -> Result<bool, Damaged> {
-        self.rows.clear();
         self.at = 0;
         if !self.scan.next(hours)? {
+            self.rows.clear();
             return Ok(false);
         }
-        self.rows.extend(self.scan.rows.iter().filter_map(|row| self.renumbering.apply(row)));
+        mem::swap(&mut self.rows, &mut self.scan.rows);
+        self.rows.retain_mut(|row| match self.renumbering.apply(row) {
+            Some(renumbered) => {
+                *row = renumbered;
+                true
+            }
+            None => false,
+        });
         Ok(!self.rows.is_empty())
     }
 
     fn row(&self) -> &Plain {
         &self.rows[self.at]
     }
+
+    fn top(&self, input: usize) -> Top {
+        Top { place: self.row().place(), input }
+    }
 }
 
-/// Moves the head at `place` down to where it belongs.
-fn sink<S: Source>(heads: &mut [Box<Head<'_, S>>], mut place: usize) {
+/// Moves the input at `place` down to where it belongs.
+fn sink<S: Source>(heap: &mut [Top], heads: &[Head<'_, S>], mut place: usize) {
+    let compare = |one: &Top, other: &Top| {
+        one.place.cmp(&other.place).then_with(|| heads[one.input].row().cmp(heads[other.input].row()))
+    };
     loop {
-        let children = (2 * place + 1)..heads.len().min(2 * place + 3);
-        let Some(least) = children.min_by(|&a, &b| heads[a].row().cmp(heads[b].row())) else { return };
-        if heads[place].row() <= heads[least].row() {
+        let children = (2 * place + 1)..heap.len().min(2 * place + 3);
+        let Some(least) = children.min_by(|&a, &b| compare(&heap[a], &heap[b])) else { return };
+        if compare(&heap[place], &heap[least]).is_le() {
             return;
         }
-        heads.swap(place, least);
+        heap.swap(place, least);
         place = least;
     }
 }

@@ -97,7 +97,7 @@ impl Plain {
 
     /// Where it stands in its file, as far as most rows differ: hour, outside and the peer's address.
     #[inline]
-    fn place(&self) -> u128 {
+    pub(crate) fn place(&self) -> u128 {
         // The sign bit turned over, negative hours come first.
         let hour = self.hour.cast_unsigned() ^ 1 << 31;
         u128::from(hour) << 80
@@ -128,6 +128,7 @@ impl Plain {
     }
 
     /// How the two compare in all but their names and where they are written.
+    #[inline]
     pub(crate) fn cmp_facts(&self, other: &Self) -> Ordering {
         self.place().cmp(&other.place()).then_with(|| self.facts().cmp(&other.facts()))
     }

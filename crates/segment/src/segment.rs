@@ -147,7 +147,7 @@ impl<'s, S: Source> Scan<'s, S> {
             let one_hour = bounds.first.hour == bounds.last.hour;
             let Some((group, page)) = at.filter(|_| !one_hour || hours(bounds.first.hour)) else { continue };
             let rows = directory.groups.get(group).map_or(0, |group| group.rows_of(page));
-            self.rows.clear();
+            // What the rows of the page before have in a column is overwritten, or nobody ever wrote it.
             self.rows.resize(rows as usize, Plain::default());
             let wanted = |column: &Column| self.columns == Columns::All || column.is_of_trace();
             for column in Column::ALL.into_iter().filter(wanted) {

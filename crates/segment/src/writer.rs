@@ -11,7 +11,7 @@ use crate::{
     plain::Plain,
     seal,
 };
-use std::{io::Write, mem};
+use std::{cmp::Ordering, io::Write, mem};
 
 /// How many rows a row group has: so few that the list of what occurs in it is short, for a look-up reads it
 /// whole.
@@ -139,14 +139,19 @@ impl<W: Write> Writer<W> {
     pub fn push(&mut self, rows: &[Plain]) -> Result<(), Unwritten> {
         for row in rows {
             let number = self.written.rows + self.rows.len() as u64;
-            if self.last.is_some_and(|last| *row < last) {
+            let after = self.last.as_ref().map(|last| row.cmp_facts(last));
+            let is_before = match after {
+                Some(Ordering::Less) => true,
+                Some(Ordering::Equal) => self.last.is_some_and(|last| *row < last),
+                Some(Ordering::Greater) | None => false,
+            };
+            if is_before {
                 return Err(Unwritten::Unsorted(number));
             }
             self.last = Some(*row);
             let row = self.renumbering.apply(row).ok_or(Unwritten::Nameless(number))?;
             // Nobody has so many that are the same, but nothing may be held without bound.
-            let different = self.rows.last().is_some_and(|last| last.cmp_facts(&row).is_ne());
-            if different || self.rows.len() >= GROUP_ROWS {
+            if after == Some(Ordering::Greater) || self.rows.len() >= GROUP_ROWS {
                 self.settle();
                 if self.rows.len() >= TILE {
                     self.turn()?;

@@ -12,6 +12,21 @@ pub(crate) fn width_of(largest: u64) -> u8 {
 
 /// Appends `values`, `width` bits each, lowest first, up to a whole byte.
 pub(crate) fn pack(values: impl IntoIterator<Item = u64>, width: u8, out: &mut Vec<u8>) {
+    if width <= 32 {
+        // What is held and one more fit into a word.
+        let (mut held, mut bits) = (0u64, 0);
+        for value in values {
+            held |= value << bits;
+            bits += u32::from(width);
+            if bits >= 32 {
+                out.extend_from_slice(&held.to_le_bytes()[..4]);
+                held >>= 32;
+                bits -= 32;
+            }
+        }
+        out.extend_from_slice(&held.to_le_bytes()[..bits.div_ceil(8) as usize]);
+        return;
+    }
     let (mut held, mut bits) = (0u128, 0);
     for value in values {
         held |= u128::from(value) << bits;
