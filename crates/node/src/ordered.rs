@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZero,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -70,9 +70,12 @@ impl<T> Drop for Guarded<'_, T> {
 /// More do not read one file any faster.
 pub(crate) const WORKERS_MAX: usize = 16;
 
+/// How many cores there are; the system takes its time to say so.
+static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+
 /// Runs `work` once on each core, and gives back what each made of it.
 pub(crate) fn on_every_core<R: Send>(work: impl Fn() -> R + Sync) -> Vec<R> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
+    let workers = (*CORES).min(WORKERS_MAX);
     thread::scope(|scope| {
         let others: Vec<_> = (1..workers).map(|_| scope.spawn(&work)).collect();
         let mut done = vec![work()];

@@ -71,7 +71,7 @@ pub(crate) fn text(state: &State) -> String {
     {
         let name = family(&mut text, name, help, kind);
         for (sink, list) in &sinks {
-            let _ = writeln!(text, "{name}{{sink=\"{}\"}} {}", escaped(sink), list[at].3);
+            let _ = writeln!(text, "{name}{{sink=\"{}\"}} {}", label(sink), list[at].3);
         }
     }
     of_exporters(state, &mut text);
@@ -93,9 +93,4 @@ fn family(text: &mut String, name: &str, help: &str, kind: Kind) -> String {
     let name = format!("unmasq_{name}{suffix}");
     let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     name
-}
-
-/// A label's value as the format wants it.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

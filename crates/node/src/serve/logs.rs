@@ -98,8 +98,11 @@ struct Going {
     lines: u64,
 }
 
-/// So many bytes of a file are read in one look: whoever is behind must not be told of everything at last.
+/// So many bytes are read in one look: whoever is behind must not be told of everything at last.
 const MOST: u64 = 32 << 20;
+/// So much nicer than others is whoever merges: a third of a core if two want it, so that it ends some time.
+#[cfg(unix)]
+const NICER: i32 = 5;
 
 /// What is too old is dropped so often, …
 const EXPIRE: Duration = Duration::from_secs(3600);
@@ -179,15 +182,16 @@ impl<'s> Logs<'s> {
 
     fn look_once(&mut self) -> Result<(), NodeError> {
         self.find()?;
+        let share = self.share();
         for plan in self.plans.clone() {
             for number in 0..plan.files.len() {
                 let number = u32::try_from(number).expect("fewer files than 2³²");
-                if let Err(error) = self.file(&plan, number) {
+                if let Err(error) = self.file(&plan, number, share) {
                     self.trouble(error)?;
                 }
             }
         }
-        self.renamed()?;
+        self.renamed(share)?;
         self.groups.flush()?;
         let is_live = self.shared.caught_up.load(Ordering::Acquire);
         self.shared.exporters.learn(self.groups.take_delays(), self.shared.clock.now(), is_live);
@@ -200,6 +204,21 @@ impl<'s> Logs<'s> {
         }
         self.tell();
         Ok(())
+    }
+
+    /// How many bytes are read of each file in this look.
+    fn share(&self) -> u64 {
+        // What lay there at the start is read in one look.
+        if !self.shared.caught_up.load(Ordering::Acquire) {
+            return u64::MAX;
+        }
+        let grows = |reading: &&Reading| match &reading.found.location {
+            Location::File(path) => {
+                self.files.seen(path).is_some_and(|seen| seen.bytes > reading.tail.offset())
+            }
+            _ => false,
+        };
+        MOST / (self.readings.values().filter(grows).count() as u64).max(1)
     }
 
     /// Merges lots if there are many, and nobody needs them any more as they are: beside the reading, which goes on. Now
@@ -231,7 +250,10 @@ impl<'s> Logs<'s> {
                 Clock::Set(_) => Merging::Next(to_merge),
                 Clock::System | Clock::Fast { .. } => {
                     let thread = std::thread::Builder::new().name("merge".into());
-                    let merging = thread.spawn(move || to_merge.write_beside());
+                    let merging = thread.spawn(move || {
+                        give_way();
+                        to_merge.write_beside()
+                    });
                     Merging::Beside(merging.expect("the system has a thread left"))
                 }
             });
@@ -327,7 +349,7 @@ impl<'s> Logs<'s> {
         })
     }
 
-    fn file(&mut self, plan: &Rc<LogPlan>, number: u32) -> Result<(), NodeError> {
+    fn file(&mut self, plan: &Rc<LogPlan>, number: u32, share: u64) -> Result<(), NodeError> {
         let found = &plan.files[number as usize];
         let Location::File(path) = &found.location else { return Ok(()) };
         let Some(seen) = self.files.seen(path) else { return Ok(()) };
@@ -337,7 +359,7 @@ impl<'s> Logs<'s> {
         let identity = seen.identity;
         if let Some(reading) = self.readings.get_mut(&identity) {
             (reading.plan, reading.found) = (Rc::clone(plan), found.clone());
-            return reading.read_on(&self.groups, self.shared);
+            return reading.read_on(share, &self.groups, self.shared);
         }
         if !self.files.has_changed(path) {
             return Ok(());
@@ -346,7 +368,7 @@ impl<'s> Logs<'s> {
         if grows && let Some(tail) = self.files.tail(path)? {
             let (plan, found) = (Rc::clone(plan), found.clone());
             let mut reading = Reading { plan, found, tail, going: None, unchanged: false, refused: false };
-            let read = reading.read_on(&self.groups, self.shared);
+            let read = reading.read_on(share, &self.groups, self.shared);
             self.readings.insert(identity, reading);
             return read;
         }
@@ -373,13 +395,13 @@ impl<'s> Logs<'s> {
     }
 
     /// Reads on what has no name any more that anybody gave; forgets it when nothing comes.
-    fn renamed(&mut self) -> Result<(), NodeError> {
+    fn renamed(&mut self, share: u64) -> Result<(), NodeError> {
         let gone: Vec<FileIdentity> =
             self.readings.keys().filter(|identity| !self.files.has(**identity)).copied().collect();
         for identity in gone {
             let Some(mut reading) = self.readings.remove(&identity) else { continue };
             let before = reading.tail.offset();
-            if let Err(error) = reading.read_on(&self.groups, self.shared) {
+            if let Err(error) = reading.read_on(share, &self.groups, self.shared) {
                 self.trouble(error)?;
             }
             let is_quiet = reading.tail.offset() == before && !self.files.is_missed(identity);
@@ -435,6 +457,13 @@ impl Merging {
     }
 }
 
+/// Lets other threads have a core first: nobody waits for what is merged, and everybody for records and answers.
+fn give_way() {
+    // A thread that may not is as urgent as all others.
+    #[cfg(unix)]
+    let _ = rustix::process::nice(NICER);
+}
+
 /// Whether there are so many lots, but for those.
 fn is_to_merge(manifest: &Manifest, unread: &BTreeSet<&str>, most: usize) -> bool {
     let lots = manifest.segments.iter().filter(|entry| !entry.is_sealed()).map(|entry| &entry.name);
@@ -476,10 +505,9 @@ fn count(counters: &Counters, lines: u64, skipped: u64, stored: u64) {
 }
 
 impl Reading {
-    fn read_on(&mut self, groups: &Groups, shared: &Shared) -> Result<(), NodeError> {
+    /// Reads at most so many bytes of what was written since.
+    fn read_on(&mut self, most: u64, groups: &Groups, shared: &Shared) -> Result<(), NodeError> {
         loop {
-            // What lay there at the start is read in one look.
-            let most = if shared.caught_up.load(Ordering::Acquire) { MOST } else { u64::MAX };
             match self.tail.grown(most, &Meter::default()).map_err(NodeError::Read)? {
                 Growth::None => return Ok(()),
                 Growth::Rewritten => {
