@@ -24,7 +24,7 @@ use unmasq_model::{
     Evidence, GatewayIx, GatewayName, LogIx, LogTime, Question, Realm, Request, Session, SessionsQuestion,
     Site, SourceName, Span, Translation,
 };
-use unmasq_store::{LogEntry, LogFacts, Lot, Other, Plain, Store};
+use unmasq_store::{LogEntry, LogFacts, Lot, Other, Plain, Store, session_of};
 
 /// A store, and what was asked of it so far.
 #[derive(Debug)]
@@ -211,11 +211,17 @@ impl Past {
             news.note(translation, request, reach);
         };
         let mut plain = |rows: &[Plain], names: &unmasq_store::Names| {
-            if let Some(recent) = &mut recent {
-                recent.add(rows, names);
-            }
-            for (translation, start, end) in rows.iter().filter_map(unmasq_store::session_of) {
+            let mut adding = recent.as_mut().map(|recent| recent.adding(names));
+            for row in rows {
+                let Some(session) = session_of(row) else { continue };
+                if let Some(adding) = &mut adding {
+                    adding.add(row, &session);
+                }
+                let (translation, start, end) = session;
                 touch(&translation, None, Some(start.hull(end)));
+            }
+            if let Some(adding) = adding {
+                adding.done();
             }
         };
         let other = |other: &Other| {
@@ -253,8 +259,8 @@ impl Past {
     fn take(&mut self, plain: &Plain, gateway: GatewayIx, log: LogIx, file: u32, realm: Option<Realm>) {
         let number = realm.as_ref().map(|realm| self.realms.number(realm));
         let written = Written { gateway, log, file, line: plain.line, realm: number };
-        if let Some(unpacked) = Unpacked::of(plain, &written, realm) {
-            unpacked.into_either(&mut self.rows, &mut self.large);
+        if let Some(session) = session_of(plain) {
+            Unpacked::of(&session, &written, realm).into_either(&mut self.rows, &mut self.large);
         }
     }
 

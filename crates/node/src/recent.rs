@@ -15,8 +15,9 @@ use std::{
 use unmasq_index::{Found, Limits, Resident, Row, Written};
 use unmasq_model::{
     Evidence, GatewayIx, GatewayName, LogIx, LogTime, Realm, Session, SessionsQuestion, SourceName, Span,
+    Translation,
 };
-use unmasq_store::{Names, Plain, Store, hours};
+use unmasq_store::{Names, Plain, Store, hours, session_of};
 
 /// How much of a store is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,12 +102,10 @@ impl Recent {
         Ok(recent)
     }
 
-    /// Adds what a lot has.
-    pub(crate) fn add(&mut self, rows: &[Plain], names: &Names) {
+    /// Somebody who adds rows of these names.
+    pub(crate) fn adding(&mut self, names: &Names) -> Adding<'_> {
         let numbers = self.books.numbers(names);
-        let mut read = Read::default();
-        rows.iter().for_each(|row| read.take(row, &numbers, self.since));
-        self.take(read);
+        Adding { recent: self, numbers, read: Read::default() }
     }
 
     /// Whether everything is held whose packets passed during that span.
@@ -188,6 +187,28 @@ impl Recent {
     }
 }
 
+/// Rows on their way to where they are held.
+pub(crate) struct Adding<'r> {
+    recent: &'r mut Recent,
+    numbers: Numbers,
+    read: Read,
+}
+
+impl Adding<'_> {
+    /// Adds a row, which means this session.
+    pub(crate) fn add(&mut self, row: &Plain, session: &PlainSession) {
+        self.read.take(row, session, &self.numbers, self.recent.since);
+    }
+
+    /// That was all.
+    pub(crate) fn done(self) {
+        self.recent.take(self.read);
+    }
+}
+
+/// What a plain row means: see [`session_of`].
+pub(crate) type PlainSession = (Translation, Span, Span);
+
 /// Sessions, as they are held.
 #[derive(Default)]
 struct Read {
@@ -197,42 +218,36 @@ struct Read {
 }
 
 impl Read {
-    fn take(&mut self, plain: &Plain, numbers: &Numbers, since: LogTime) {
+    fn take(&mut self, plain: &Plain, session: &PlainSession, numbers: &Numbers, since: LogTime) {
         // It stands under every hour that it touches, and is taken once.
         if hours::first_since(plain.start, since) != plain.hour && plain.hour != hours::LONG {
             return;
         }
-        let Some((written, realm)) = numbers.written(plain) else { return };
-        match Unpacked::of(plain, &written, realm) {
-            Some(unpacked) if unpacked.end >= since => unpacked.into_either(&mut self.rows, &mut self.others),
-            _ => {}
+        let (_, _, end) = session;
+        if end.to() >= since
+            && let Some((written, realm)) = numbers.written(plain)
+        {
+            Unpacked::of(session, &written, realm).into_either(&mut self.rows, &mut self.others);
         }
     }
 }
 
 /// A plain session out of a store: a row, unless that cannot hold all of it.
-pub(crate) struct Unpacked {
-    session: Result<Row, Session>,
-    /// The last moment at which one of its packets may have passed.
-    end: LogTime,
-}
+pub(crate) struct Unpacked(Result<Row, Session>);
 
 impl Unpacked {
-    /// `None` if it is none that was ever stored.
-    pub(crate) fn of(plain: &Plain, written: &Written, realm: Option<Realm>) -> Option<Self> {
-        let (translation, start, end) = unmasq_store::session_of(plain)?;
-        let whole = || {
+    pub(crate) fn of(session: &PlainSession, written: &Written, realm: Option<Realm>) -> Self {
+        let (translation, start, end) = *session;
+        Self(Row::of(&translation, start, end, written).ok_or_else(|| {
             let Written { gateway, log, file, line, .. } = *written;
             let evidence = vec![Evidence { log, file, line, record: "".into() }];
             let (request, proven) = (None, None);
             Session { gateway, translation, request, inside_realm: realm, start, end, proven, evidence }
-        };
-        let session = Row::of(&translation, start, end, written).ok_or_else(whole);
-        Some(Self { session, end: end.to() })
+        }))
     }
 
     pub(crate) fn into_either(self, rows: &mut Vec<Row>, others: &mut Vec<Session>) {
-        match self.session {
+        match self.0 {
             Ok(row) => rows.push(row),
             Err(session) => others.push(session),
         }
@@ -249,7 +264,9 @@ fn read(
     for (file, numbers) in files {
         let take = |rows: &[Plain]| {
             for row in rows {
-                read.take(row, numbers, since);
+                if let Some(session) = session_of(row) {
+                    read.take(row, &session, numbers, since);
+                }
             }
             if read.rows.len() + read.others.len() >= TOGETHER {
                 // Nobody hears it only when the other side has died of something that is told there.

@@ -86,7 +86,7 @@ impl Encoder {
         let is_text = matches!(kind, Kind::Text(_));
         let tried = match self.compressor {
             Some(_) => self.tried(column),
-            None => Some(Tried::quick(kind)),
+            None => Some(Tried::quick(column)),
         };
         // Where differences or plain values were smaller, nobody asks for a dictionary, but where there is one value.
         let coded = match tried {
@@ -289,13 +289,15 @@ impl<'c> Way<'c> {
 }
 
 impl Tried {
-    /// What is known without trying to take little time.
-    fn quick(kind: Kind) -> Self {
-        let encoding = match kind {
-            Kind::Text(_) => Encoding::Dictionary,
-            // What is near each other is written with half of the bytes.
-            Kind::Large | Kind::Moment | Kind::Duration => Encoding::Delta,
-            Kind::Signed | Kind::Small(_) => Encoding::Plain,
+    /// What takes little time, and little room as far as that is known without trying.
+    fn quick(column: Column) -> Self {
+        let encoding = match (column, column.kind()) {
+            (_, Kind::Text(_)) => Encoding::Dictionary,
+            // What is in order, near each other, or has fewer bits than a plain value.
+            (Column::OutsideIp, _) | (_, Kind::Large | Kind::Moment | Kind::Duration | Kind::Small(..=16)) => {
+                Encoding::Delta
+            }
+            (_, Kind::Signed | Kind::Small(_)) => Encoding::Plain,
         };
         Self { encoding, whole_bytes: false, compressed: false }
     }

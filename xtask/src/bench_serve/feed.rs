@@ -3,8 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use std::{
     fs::{self, File},
-    io::{Read, Write},
-    ops::Range,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -15,23 +14,21 @@ const FILE: u64 = 1_000_000;
 /// So many files are there at once; what is older has been read long ago, or the service is far behind.
 const FILES: usize = 12;
 
-/// So much is written at one go: little enough to lie in a core's own cache from the reading to the writing.
+/// So much is written at one go: little enough to lie in a core's own cache until it is.
 const PIECE: usize = 256 << 10;
 
 /// A log that grows.
 pub(super) struct Feed<'f> {
-    source: &'f Path,
     folder: &'f Path,
-    lines: File,
-    /// How often the source was written before.
-    round: u64,
+    /// The workload's, with the times that its lines have when they are written next.
+    lines: Vec<u8>,
+    /// Up to where they were written in this round.
+    at: usize,
+    /// By how many seconds a line is later than it was when it was written last.
+    by: u64,
     out: File,
     files: Vec<PathBuf>,
     in_file: u64,
-    /// What was read of the source.
-    piece: Vec<u8>,
-    /// What of that is not written yet.
-    unwritten: Range<usize>,
     /// How many sessions were written.
     pub(super) written: u64,
     /// The moment at which the last one ended, in seconds.
@@ -39,65 +36,42 @@ pub(super) struct Feed<'f> {
 }
 
 impl<'f> Feed<'f> {
-    pub(super) fn new(source: &'f Path, folder: &'f Path) -> Result<Self> {
+    pub(super) fn new(source: &Path, folder: &'f Path) -> Result<Self> {
+        // Reading it again and again would take as long as writing it.
+        let lines = fs::read(source).with_context(|| format!("cannot read {}", source.display()))?;
+        ensure!(lines.ends_with(b"\n"), "the workload ends within a line");
         let mut files = Vec::new();
         let out = next_file(folder, &mut files, 0)?;
-        let lines = opened(source)?;
-        let (round, in_file, written, latest) = (0, 0, 0, 0);
-        let (piece, unwritten) = (vec![0; PIECE], 0..0);
-        Ok(Self { source, folder, lines, round, out, files, in_file, piece, unwritten, written, latest })
+        Ok(Self { folder, lines, at: 0, by: 0, out, files, in_file: 0, written: 0, latest: 0 })
     }
 
     /// Writes so many more.
     pub(super) fn write(&mut self, sessions: u64) -> Result<()> {
         let mut left = sessions;
         while left > 0 {
-            let by = self.round * LENGTH_SECONDS;
-            let known = &mut self.piece[self.unwritten.clone()];
-            let (mut count, mut end) = (0, 0);
-            while count < left
-                && let Some(length) = memchr::memchr(b'\n', &known[end..])
-            {
-                let line = &mut known[end..=end + length];
-                self.latest = self.latest.max(later(line, by)?);
-                end += line.len();
-                count += 1;
+            if self.at == self.lines.len() {
+                (self.at, self.by) = (0, LENGTH_SECONDS);
             }
-            self.out.write_all(&known[..end]).context("cannot write the log")?;
-            self.unwritten.start += end;
-            left -= count;
-            self.written += count;
-            self.in_file += count;
+            let begin = self.at;
+            while left > 0
+                && self.at < self.lines.len().min(begin + PIECE)
+                && let Some(length) = memchr::memchr(b'\n', &self.lines[self.at..])
+            {
+                let line = &mut self.lines[self.at..=self.at + length];
+                self.latest = self.latest.max(later(line, self.by)?);
+                self.at += line.len();
+                self.written += 1;
+                self.in_file += 1;
+                left -= 1;
+            }
+            self.out.write_all(&self.lines[begin..self.at]).context("cannot write the log")?;
             if self.in_file >= FILE {
                 self.in_file = 0;
                 self.out = next_file(self.folder, &mut self.files, self.written)?;
             }
-            if count == 0 {
-                self.read_on()?;
-            }
         }
         Ok(())
     }
-
-    /// Reads more of the source, behind the line that was cut; or all over again.
-    fn read_on(&mut self) -> Result<()> {
-        self.piece.copy_within(self.unwritten.clone(), 0);
-        self.unwritten = 0..self.unwritten.len();
-        let room = &mut self.piece[self.unwritten.end..];
-        ensure!(!room.is_empty(), "a line of the workload is too long");
-        let read = self.lines.read(room).context("cannot read the workload")?;
-        self.unwritten.end += read;
-        if read == 0 {
-            ensure!(self.unwritten.is_empty(), "the workload ends within a line");
-            self.round += 1;
-            self.lines = opened(self.source)?;
-        }
-        Ok(())
-    }
-}
-
-fn opened(source: &Path) -> Result<File> {
-    File::open(source).with_context(|| format!("cannot read {}", source.display()))
 }
 
 fn next_file(folder: &Path, files: &mut Vec<PathBuf>, number: u64) -> Result<File> {

@@ -152,7 +152,8 @@ impl Runs {
         self.room = (count + count / 4).max(YOUNG);
         // The old ones go before the new ones come.
         self.bits = Bits::default();
-        let mut bits = Bits::room_for(self.room);
+        // Twice as many as usual: who passes for somebody who may be there costs a search through every run.
+        let mut bits = Bits::room_for(2 * self.room);
         self.each(|asked| bits.note(short(asked.key)));
         self.bits = bits;
     }
