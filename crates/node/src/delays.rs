@@ -46,6 +46,11 @@ impl Delays {
         self.note(Duration::from_micros(u64::try_from(late).unwrap_or_default()));
     }
 
+    /// Each counts half from now on, and what was seen once not any more.
+    pub(crate) fn fade(&mut self) {
+        *self = Self::of(self.counts().into_iter().map(|(ms, count)| (ms, count / 2)));
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> u64 {
         self.0.len()
@@ -95,5 +100,9 @@ mod tests {
         assert_eq!((again.counts(), again.doubled()), (delays.counts(), delays.doubled()));
         assert_eq!(delays.doubled().iter().map(|(_, count)| count).sum::<u64>(), 1002);
         assert_eq!(Delays::default().per_mille(990), Duration::ZERO);
+        delays.note(Duration::ZERO);
+        delays.fade();
+        assert!(delays.count() <= 501 && delays.per_mille(1000) < LONGEST, "what was seen once is forgotten");
+        assert_eq!(delays.per_mille(1), Duration::ZERO);
     }
 }

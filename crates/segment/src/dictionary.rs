@@ -46,9 +46,12 @@ const PROBE: usize = 8 << 10;
 /// Finds the values that occur.
 #[derive(Default)]
 pub(crate) struct Coder {
-    numbers: HashMap<u64, u32, FixedState>,
-    /// The same for values below 2¹⁶: each has its place.
-    short: Vec<u32>,
+    /// The numbers of values below 2¹⁶: each has its place.
+    low: Vec<u32>,
+    /// Those of values below 2³², in half of the room, which is a core's own cache.
+    small: HashMap<u32, u32, FixedState>,
+    /// Those of all others.
+    large: HashMap<u64, u32, FixedState>,
 }
 
 impl Coder {
@@ -64,36 +67,64 @@ impl Coder {
             }
             kind => (rows.len() / 2, kind.most()),
         };
-        let is_port = kind.most() <= u16::MAX.into();
         // A port takes hardly more than its code, so few may be new; other values may take much more.
-        let most_probed = PROBE - if is_port { PROBE / 3 } else { PROBE / 50 };
-        let Self { numbers, short } = self;
-        numbers.clear();
-        short.clear();
-        short.resize(u16::try_from(highest).map_or(0, |highest| usize::from(highest) + 1), NO_CODE);
+        let most_probed = PROBE - if kind.most() <= u16::MAX.into() { PROBE / 3 } else { PROBE / 50 };
+        let wanted = Wanted { rows, nullable, most, most_probed };
+        let Self { low, small, large } = self;
+        if let Ok(highest) = u16::try_from(highest) {
+            low.clear();
+            low.resize(usize::from(highest) + 1, NO_CODE);
+            wanted.code(|value, next| {
+                let number = low.get_mut(usize::try_from(value).ok()?)?;
+                *number = if *number == NO_CODE { next } else { *number };
+                Some(*number)
+            })
+        } else if u32::try_from(highest).is_ok() {
+            small.clear();
+            wanted.code(|value, next| Some(*small.entry(u32::try_from(value).ok()?).or_insert(next)))
+        } else {
+            large.clear();
+            wanted.code(|value, next| Some(*large.entry(value).or_insert(next)))
+        }
+    }
+}
+
+/// Values whose list is wanted.
+struct Wanted<'r> {
+    rows: &'r [u64],
+    nullable: bool,
+    /// There are no more than so many different ones, …
+    most: usize,
+    /// … and no more than so many among the first.
+    most_probed: usize,
+}
+
+impl Wanted<'_> {
+    /// `number_of` knows the number of each value, and gives it the next one if it has none; `None` if that is no value
+    /// of its column.
+    fn code(&self, mut number_of: impl FnMut(u64, u32) -> Option<u32>) -> Option<Coded> {
         let mut values = Vec::new();
-        let mut codes = Vec::with_capacity(rows.len());
+        let mut codes = Vec::with_capacity(self.rows.len());
         let (mut before, mut code) = (None, NO_CODE);
-        for &value in rows {
+        for &value in self.rows {
             if before != Some(value) {
                 before = Some(value);
-                code = if nullable && value == MISSING {
+                code = if self.nullable && value == MISSING {
                     NO_CODE
                 } else {
-                    let place = usize::try_from(value).ok().and_then(|value| short.get_mut(value));
-                    let known = place.unwrap_or_else(|| numbers.entry(value).or_insert(NO_CODE));
-                    if *known == NO_CODE {
-                        *known = u32::try_from(values.len()).unwrap_or(NO_CODE);
+                    let next = u32::try_from(values.len()).ok()?;
+                    let number = number_of(value, next)?;
+                    if number == next {
                         values.push(value);
                     }
-                    *known
+                    number
                 };
-                if values.len() > most {
+                if values.len() > self.most {
                     return None;
                 }
             }
             codes.push(code);
-            if codes.len() == PROBE && values.len() > most_probed && most < rows.len() {
+            if codes.len() == PROBE && values.len() > self.most_probed && self.most < self.rows.len() {
                 return None;
             }
         }

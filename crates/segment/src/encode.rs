@@ -294,9 +294,8 @@ impl Tried {
         let encoding = match (column, column.kind()) {
             (_, Kind::Text(_)) => Encoding::Dictionary,
             // What is in order, near each other, or has fewer bits than a plain value.
-            (Column::OutsideIp, _) | (_, Kind::Large | Kind::Moment | Kind::Duration | Kind::Small(..=16)) => {
-                Encoding::Delta
-            }
+            (Column::OutsideIp, _)
+            | (_, Kind::Large | Kind::Moment | Kind::Duration | Kind::Small(..=16)) => Encoding::Delta,
             (_, Kind::Signed | Kind::Small(_)) => Encoding::Plain,
         };
         Self { encoding, whole_bytes: false, compressed: false }

@@ -39,13 +39,10 @@ pub fn merge<S: Source>(
     for place in (0..heap.len() / 2).rev() {
         sink(&mut heap, &heads, place);
     }
-    let mut last = None;
     while let Some(top) = heap.first_mut() {
         let head = &mut heads[top.input];
-        let row = *head.row();
-        if last != Some(row) {
-            last = Some(row);
-            writer.push(slice::from_ref(&row))?;
+        if writer.last() != Some(head.row()) {
+            writer.push(slice::from_ref(head.row()))?;
         }
         head.at += 1;
         if head.at < head.rows.len() || head.refill(&hours)? {
@@ -105,13 +102,18 @@ impl<S: Source> Head<'_, S> {
 
 /// Moves the input at `place` down to where it belongs.
 fn sink<S: Source>(heap: &mut [Top], heads: &[Head<'_, S>], mut place: usize) {
-    let compare = |one: &Top, other: &Top| {
-        one.place.cmp(&other.place).then_with(|| heads[one.input].row().cmp(heads[other.input].row()))
+    let is_before = |one: &Top, other: &Top| {
+        if one.place == other.place {
+            heads[one.input].row() < heads[other.input].row()
+        } else {
+            one.place < other.place
+        }
     };
-    loop {
-        let children = (2 * place + 1)..heap.len().min(2 * place + 3);
-        let Some(least) = children.min_by(|&a, &b| compare(&heap[a], &heap[b])) else { return };
-        if compare(&heap[place], &heap[least]).is_le() {
+    while let Some(left) = heap.get(2 * place + 1) {
+        // Which of two comes first nobody can foresee, a processor no more than we: it is added, and no branch taken.
+        let right_is_less = heap.get(2 * place + 2).is_some_and(|right| is_before(right, left));
+        let least = 2 * place + 1 + usize::from(right_is_less);
+        if !is_before(&heap[least], &heap[place]) {
             return;
         }
         heap.swap(place, least);

@@ -162,6 +162,11 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// The row that was pushed last.
+    pub(crate) const fn last(&self) -> Option<&Plain> {
+        self.last.as_ref()
+    }
+
     /// Brings those that differ in nothing but names in their order.
     fn settle(&mut self) {
         let equal = &mut self.rows[self.equal..];

@@ -2,7 +2,7 @@
 
 use crate::State;
 use std::fmt::Write;
-use unmasq_node::serve::{ExporterView, Kind};
+use unmasq_node::serve::{ExporterView, Histogram, Kind};
 
 /// The media type of [`text`].
 pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -74,6 +74,18 @@ pub(crate) fn text(state: &State) -> String {
             let _ = writeln!(text, "{name}{{sink=\"{}\"}} {}", label(sink), list[at].3);
         }
     }
+    histogram(
+        &mut text,
+        "record_seconds",
+        "From when logs were looked at until what was found had been held against open alerts, for each lot.",
+        &state.counters.record,
+    );
+    histogram(
+        &mut text,
+        "first_answer_seconds",
+        "From when an alert was read until its first answer was stored.",
+        &state.counters.first_answer,
+    );
     of_exporters(state, &mut text);
     let version = state.version;
     let _ = write!(
@@ -82,6 +94,17 @@ pub(crate) fn text(state: &State) -> String {
          unmasq_build_info{{version=\"{version}\"}} 1\n"
     );
     text
+}
+
+fn histogram(text: &mut String, name: &str, help: &str, histogram: &Histogram) {
+    let (bounds, all, sum_us) = histogram.cumulated();
+    let _ = write!(text, "# HELP unmasq_{name} {help}\n# TYPE unmasq_{name} histogram\n");
+    for (ms, count) in bounds {
+        let _ = writeln!(text, "unmasq_{name}_bucket{{le=\"{}.{:03}\"}} {count}", ms / 1_000, ms % 1_000);
+    }
+    let (seconds, us) = (sum_us / 1_000_000, sum_us % 1_000_000);
+    let _ = writeln!(text, "unmasq_{name}_bucket{{le=\"+Inf\"}} {all}");
+    let _ = write!(text, "unmasq_{name}_sum {seconds}.{us:06}\nunmasq_{name}_count {all}\n");
 }
 
 /// The lines before the values of one name, and that name.

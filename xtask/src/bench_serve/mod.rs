@@ -12,7 +12,7 @@ use crate::bench_compare::{Wanted, made, now, target_folder};
 use anyhow::{Context, Result};
 use feed::Feed;
 use probe::{Probes, Times};
-use service::Service;
+use service::{Service, took_between};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -113,6 +113,14 @@ fn quantiles(sorted: &[Duration]) -> String {
     format!("p50 {}, p90 {}, p99 {}, highest {} ({})", ms(50), ms(90), ms(99), ms(100), sorted.len())
 }
 
+/// Up to which bounds half of them were, and more; the last is all of them.
+fn bounds(cumulated: &[(String, u64)]) -> String {
+    let all = cumulated.last().map_or(0, |(_, count)| *count);
+    let of = |share: u64| cumulated.iter().find(|(_, count)| count * 100 >= all * share);
+    let said = |share| of(share).map_or_else(|| "-".to_owned(), |(bound, _)| format!("{bound} s"));
+    format!("50 % in {}, 90 % in {}, 99 % in {}, all in {} ({all})", said(50), said(90), said(99), said(100))
+}
+
 /// All that lies in a folder, and in those below.
 fn folder_bytes(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
@@ -133,7 +141,7 @@ fn fed(
     service: &mut Service,
     folder: &Path,
 ) -> Result<()> {
-    let (begun, before) = (now(), service.costs().1);
+    let (begun, before, counted_before) = (now(), service.costs().1, service.counted()?);
     let (mut begun_probes, mut said) = (0_u64, begun);
     let first = feed.written;
     let (mut peak, mut backlog) = (0, Vec::new());
@@ -172,6 +180,13 @@ fn fed(
     let seconds = begun.elapsed().as_secs_f64();
     let cpu = service.costs().1.zip(before).map(|(after, before)| (after - before).as_secs_f64());
     let size = folder_bytes(&folder.join("data"))?;
+    let counted = service.counted()?;
+    let took = |name: &str| took_between(&counted_before, &counted, name);
+    println!("logs are looked at -> a lot is held against all alerts: {}", bounds(&took("record_seconds")));
+    // Those whose record is still to be written wait for seconds.
+    let mut answers = took("first_answer_seconds");
+    answers.retain(|(bound, _)| bound.starts_with("0."));
+    println!("an alert is read -> its first answer is stored: {}", bounds(&answers));
     let written = feed.written - first;
     println!("{written} sessions in {seconds:.0} s");
     println!("not read: {backlog:?}");

@@ -82,6 +82,21 @@ impl Service {
     }
 }
 
+/// How often something took at most so many seconds, as a histogram of the service's counted between two moments.
+pub(super) fn took_between(before: &Counted, after: &Counted, name: &str) -> Vec<(String, u64)> {
+    let begin = format!("unmasq_{name}_bucket{{le=\"");
+    let mut bounds: Vec<(String, u64)> = after
+        .iter()
+        .filter_map(|(name, count)| {
+            let bound = name.strip_prefix(&begin)?.strip_suffix("\"}")?;
+            Some((bound.to_owned(), count - before.get(name).copied().unwrap_or_default()))
+        })
+        .collect();
+    // In order of length: endless is after all that has an end.
+    bounds.sort_by_key(|(bound, count)| (*count, bound == "+Inf"));
+    bounds
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         // What it has of this run nobody needs any more.

@@ -31,6 +31,8 @@ pub(super) struct Arrived {
     pub(super) format: &'static str,
     pub(super) alerts: Vec<ArrivedAlert>,
     pub(super) position: Option<Position>,
+    /// When it was read.
+    pub(super) read: Arrival,
 }
 
 /// An alert that is not stored yet.
@@ -330,7 +332,8 @@ impl<'s> AlertSource<'s> {
 
     fn hand_on(&self, format: &AlertFormat, alerts: Vec<ArrivedAlert>, position: &Position) {
         let (source, position) = (self.name.clone(), Some(position.clone()));
-        self.shared.send(Message::Alerts(Arrived { source, format: format.name(), alerts, position }));
+        let (format, read) = (format.name(), self.shared.clock.now());
+        self.shared.send(Message::Alerts(Arrived { source, format, alerts, position, read }));
     }
 
     fn report(&mut self, error: &NodeError) {

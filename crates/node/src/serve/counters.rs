@@ -10,6 +10,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 macro_rules! counters {
@@ -18,6 +19,11 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[$doc])* #[doc = $help] pub $name: Counter,)*
+            /// How long it was from when the logs were looked at to when what was found there had been held against
+            /// every open alert, for each lot that was stored.
+            pub record: Histogram,
+            /// How long it was from when an alert was read to when its first answer was stored.
+            pub first_answer: Histogram,
             sinks: Mutex<BTreeMap<String, Arc<SinkCounters>>>,
         }
 
@@ -65,6 +71,42 @@ counters! {
     alerts_waiting: Now = "Alerts without a first answer.";
     alerts_to_trace: Now = "Alerts that are about to be traced again.";
     ready: Now = "1 once everything that lay there at the start was read and answered.";
+}
+
+/// How long something took, each time: how often it was at most so long.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    /// How often it was no longer than the bound of that place, and longer than the one before.
+    counts: [Counter; Histogram::BOUNDS_MS.len()],
+    longer: Counter,
+    sum_us: Counter,
+}
+
+impl Histogram {
+    /// The bounds, in milliseconds: from what a look takes to what an alert waits, and beyond.
+    const BOUNDS_MS: [u64; 16] =
+        [5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1_000, 10_000, 90_000, 600_000];
+
+    /// It took so long, so many times.
+    pub(crate) fn note_each(&self, times: u64, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let place = Self::BOUNDS_MS.iter().position(|bound| us <= bound * 1_000);
+        place.map_or(&self.longer, |place| &self.counts[place]).add(times);
+        self.sum_us.add(us.saturating_mul(times));
+    }
+
+    /// Each bound in milliseconds, with how often it was no longer than that; at last how often there was any, and how many
+    /// microseconds it was in all.
+    #[must_use]
+    pub fn cumulated(&self) -> (Vec<(u64, u64)>, u64, u64) {
+        let mut all = 0;
+        let bounds = Self::BOUNDS_MS.iter().zip(&self.counts).map(|(bound, count)| {
+            all += count.get();
+            (*bound, all)
+        });
+        let bounds = bounds.collect();
+        (bounds, all + self.longer.get(), self.sum_us.get())
+    }
 }
 
 /// What is counted of one sink.
@@ -138,5 +180,23 @@ impl Counter {
 
     pub(crate) fn set(&self, to: u64) {
         self.0.store(to, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_counts_each_once() {
+        let took = Histogram::default();
+        for (times, ms) in [(2, 5), (1, 6), (3, 90_000), (1, 700_000)] {
+            took.note_each(times, Duration::from_millis(ms));
+        }
+        let (bounds, all, sum_us) = took.cumulated();
+        let of = |bound| bounds.iter().find(|known| known.0 == bound).unwrap().1;
+        assert_eq!((of(5), of(10), of(10_000), of(90_000), of(600_000), all), (2, 3, 3, 6, 6, 7));
+        assert_eq!(sum_us, 1_000 * (2 * 5 + 6 + 3 * 90_000 + 700_000));
+        assert!(bounds.is_sorted());
     }
 }

@@ -37,7 +37,7 @@ pub(super) enum Message {
     /// Alerts came.
     Alerts(Arrived),
     /// Lots were stored; the manifest of that number has them.
-    Lots { lots: Vec<StoredLot>, number: u64 },
+    Lots { lots: Vec<StoredLot>, number: u64, read: Arrival },
     /// All session logs that lay there at the start were read.
     CaughtUp,
     /// An alert source has read what lay there at the start.
@@ -204,7 +204,7 @@ impl<'s> Desk<'s> {
         while let Some(message) = self.waiting.pop_front() {
             let taken = match &message {
                 Message::Alerts(arrived) => self.take(arrived),
-                Message::Lots { lots, number } => self.learn(lots, *number),
+                Message::Lots { lots, number, read } => self.learn(lots, *number, *read),
                 Message::CaughtUp => {
                     self.shared.caught_up.store(true, Ordering::Release);
                     Ok(())
@@ -240,24 +240,23 @@ impl<'s> Desk<'s> {
 
     /// Stores alerts, together with their position.
     fn take(&mut self, arrived: &Arrived) -> Result<(), NodeError> {
-        let now = self.shared.clock.now();
-        let alerts = new(arrived, now);
+        let alerts = new(arrived);
         let taken = self.work.take(&alerts, arrived.position.as_ref()).map_err(NodeError::Work)?;
-        self.open_new(taken, now);
+        self.open_new(taken, arrived.read);
         Ok(())
     }
 
     /// Stores a batch of alerts together with its id, or the id alone.
     fn batch(&mut self, id: &BatchId, arrived: Option<&Arrived>, lines: u64) -> Result<Done, Refused> {
         let now = self.shared.clock.now();
-        let alerts = arrived.map(|arrived| new(arrived, now));
+        let alerts = arrived.map(new);
         let taken = match alerts {
             Some(alerts) => self.work.take_batch(&alerts, id, now),
             None => self.work.note_batch(id, now).map(|()| (Known::No, Vec::new())),
         };
         match taken {
             Ok((Known::No, taken)) => {
-                self.open_new(taken, now);
+                self.open_new(taken, arrived.map_or(now, |arrived| arrived.read));
                 Ok(Done::Pushed { lines, repeated: false })
             }
             Ok((Known::Another, _)) => Err(Refused::AnotherBatch(id.id.clone())),
@@ -277,15 +276,15 @@ impl<'s> Desk<'s> {
         }
     }
 
-    fn open_new(&mut self, taken: Vec<Option<Taken>>, now: Arrival) {
+    fn open_new(&mut self, taken: Vec<Option<Taken>>, read: Arrival) {
         let counters = &self.shared.counters;
         for taken in taken {
             match taken {
                 Some(taken) => {
                     counters.alerts_stored.add(1);
                     self.stored += 1;
-                    let deadline = now.plus(self.options.patience.wait);
-                    self.open.add(taken.number, SaidSoFar::nothing(now), deadline);
+                    let deadline = read.plus(self.options.patience.wait);
+                    self.open.add(taken.number, SaidSoFar::nothing(read), deadline);
                 }
                 None => counters.alerts_repeated.add(1),
             }
@@ -395,11 +394,11 @@ impl<'s> Desk<'s> {
 }
 
 /// The same, as it is stored.
-fn new(arrived: &Arrived, now: Arrival) -> Vec<NewAlert<'_>> {
+fn new(arrived: &Arrived) -> Vec<NewAlert<'_>> {
     let alerts = arrived.alerts.iter().map(|alert| NewAlert {
         kind: alert.name.kind(),
         name: Box::new(|number| alert.name.name(number)),
-        arrived: now,
+        arrived: arrived.read,
         source: &arrived.source,
         format: arrived.format,
         facts: alert.facts.as_deref(),

@@ -17,6 +17,11 @@ use unmasq_model::{Arrival, GatewayIx, LogTime, Site, SourceName};
 const ENOUGH: u64 = 100;
 /// No silence is shorter: a quiet minute is nothing.
 const SHORTEST: Duration = Duration::from_secs(60);
+/// What was learned counts half after so much time: a delivery that was mended, or has become worse, is known a few days
+/// later, …
+const FADES: Duration = Duration::from_secs(24 * 3600);
+/// … but for logs of which little comes: all of that is needed.
+const PLENTY: u64 = 10 * ENOUGH;
 /// So many silences are remembered of each log.
 const SILENCES: usize = 32;
 
@@ -30,6 +35,8 @@ struct Exporter {
     delays: Delays,
     /// Between two looks that each found records.
     pauses: Delays,
+    /// Since when no part of what was learned counts half.
+    faded: Option<Arrival>,
     /// When a record was read last.
     seen: Option<Arrival>,
     /// Since when it is silent, if that was said.
@@ -42,6 +49,9 @@ struct Exporter {
 struct Kept {
     delays: Vec<(u64, u64)>,
     pauses: Vec<(u64, u64)>,
+    /// Earlier versions did not keep it.
+    #[serde(default)]
+    faded: Option<Arrival>,
     seen: Option<Arrival>,
     silences: Vec<Silence>,
 }
@@ -50,10 +60,11 @@ impl Exporters {
     /// Takes up what was learned before.
     pub(super) fn recall(&self, kept: BTreeMap<SourceName, String>) {
         let read = |(name, kept): (SourceName, String)| {
-            let Kept { delays, pauses, seen, silences } = serde_json::from_str(&kept).ok()?;
+            let Kept { delays, pauses, faded, seen, silences } = serde_json::from_str(&kept).ok()?;
             let exporter = Exporter {
                 delays: Delays::of(delays),
                 pauses: Delays::of(pauses),
+                faded,
                 seen,
                 silent: None,
                 silences: silences.into_iter().take(SILENCES).collect(),
@@ -69,6 +80,7 @@ impl Exporters {
             let kept = Kept {
                 delays: exporter.delays.counts(),
                 pauses: exporter.pauses.counts(),
+                faded: exporter.faded,
                 seen: exporter.seen,
                 silences: exporter.silences.iter().copied().collect(),
             };
@@ -93,6 +105,7 @@ impl Exporters {
                 exporter.pauses.note(pause);
             }
             if is_live {
+                exporter.fade(now);
                 exporter.delays.add(&delays);
             }
             (exporter.seen, exporter.silent) = (Some(now), None);
@@ -162,6 +175,19 @@ impl Exporters {
 }
 
 impl Exporter {
+    /// Lets what is old count less and less.
+    fn fade(&mut self, now: Arrival) {
+        let since = *self.faded.get_or_insert(now);
+        if now.since(since) >= FADES {
+            self.faded = Some(now);
+            for learned in [&mut self.delays, &mut self.pauses] {
+                if learned.count() >= PLENTY {
+                    learned.fade();
+                }
+            }
+        }
+    }
+
     /// The delay that so many of a thousand records do not exceed, if enough are known.
     fn usual(&self, share: u16) -> Option<Duration> {
         (self.delays.count() >= ENOUGH).then(|| self.delays.per_mille(share))
@@ -229,6 +255,32 @@ mod tests {
         assert_eq!(again.due(&site, &[GatewayIx(0)], told), due());
         again.recall(BTreeMap::from([(LOG.into(), "[".into())]));
         assert_eq!(again.due(&site, &[GatewayIx(0)], told), None, "what is damaged is learned anew");
+    }
+
+    #[test]
+    fn what_was_once_slow_is_forgotten_when_it_is_fast_for_long() {
+        let (exporters, site) = (Exporters::default(), site());
+        let late = |records: u64, seconds: u64| {
+            let mut delays = Delays::default();
+            (0..records).for_each(|_| delays.note(Duration::from_secs(seconds)));
+            BTreeMap::from([(LOG.into(), delays)])
+        };
+        let told = LogTime::from_unix_seconds(1_000).unwrap();
+        let due = || exporters.due(&site, &[GatewayIx(0)], told).unwrap().as_unix_us() / 1_000_000 - 1_000;
+        exporters.learn(late(100_000, 600), at(1), true);
+        let day = |day: u64| at(2 + day * 24 * 3600);
+        let mut days = 1;
+        while due() > 100 {
+            exporters.learn(late(100_000, 2), day(days), true);
+            let kept = exporters.kept();
+            exporters.recall(kept.into_iter().collect());
+            days += 1;
+        }
+        assert_eq!(days, 7, "less than one in a hundred after six days");
+        // What comes seldom is all that is known.
+        let seldom = Exporters::default();
+        (0..30).for_each(|number| seldom.learn(late(10, 600), day(number), true));
+        assert!(seldom.due(&site, &[GatewayIx(0)], told).is_some());
     }
 
     #[test]

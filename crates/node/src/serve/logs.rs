@@ -35,7 +35,7 @@ use unmasq_io::{
     inventory::{self, Inventory, LogFile},
     source::{Digest, FileIdentity, Found, Growth, Input, Location, Meter, Tail},
 };
-use unmasq_model::SourceName;
+use unmasq_model::{Arrival, SourceName};
 use unmasq_store::{
     Depth, FileEntry, LogEntry, Manifest, StoreError, ToMerge, Writer, WrittenLot, WrittenMerge,
 };
@@ -100,9 +100,9 @@ struct Going {
 
 /// So many bytes are read in one look: whoever is behind must not be told of everything at last.
 const MOST: u64 = 32 << 20;
-/// So much nicer than others is whoever merges: a third of a core if two want it, so that it ends some time.
+/// So much nicer than others is whoever merges: it gets a tenth of a core that somebody else wants too.
 #[cfg(unix)]
-const NICER: i32 = 5;
+const NICER: i32 = 10;
 
 /// What is too old is dropped so often, …
 const EXPIRE: Duration = Duration::from_secs(3600);
@@ -181,6 +181,7 @@ impl<'s> Logs<'s> {
     }
 
     fn look_once(&mut self) -> Result<(), NodeError> {
+        let begun = self.shared.clock.now();
         self.find()?;
         let share = self.share();
         for plan in self.plans.clone() {
@@ -202,7 +203,7 @@ impl<'s> Logs<'s> {
                 self.shared.read.note(path, reading.tail.offset());
             }
         }
-        self.tell();
+        self.tell(begun);
         Ok(())
     }
 
@@ -243,6 +244,7 @@ impl<'s> Logs<'s> {
         if !self.may_expire() && !is_to_merge(writer.manifest(), &unread, self.lots) {
             return Ok(());
         }
+        let is_behind = is_to_merge(writer.manifest(), &unread, 3 * self.lots);
         let to_merge = writer.to_merge(Depth::Sizes, |name| !unread.contains(name));
         drop(writer);
         if !to_merge.is_empty() {
@@ -251,7 +253,10 @@ impl<'s> Logs<'s> {
                 Clock::System | Clock::Fast { .. } => {
                     let thread = std::thread::Builder::new().name("merge".into());
                     let merging = thread.spawn(move || {
-                        give_way();
+                        // Unless there are more and more.
+                        if !is_behind {
+                            give_way();
+                        }
                         to_merge.write_beside()
                     });
                     Merging::Beside(merging.expect("the system has a thread left"))
@@ -272,7 +277,8 @@ impl<'s> Logs<'s> {
         // Nothing is new to the desk, but it reads what there is now: what was dropped goes in a while.
         let number = writer.manifest().number;
         drop(writer);
-        self.shared.send(Message::Lots { lots: Vec::new(), number });
+        let read = self.shared.clock.now();
+        self.shared.send(Message::Lots { lots: Vec::new(), number, read });
         Ok(())
     }
 
@@ -412,8 +418,8 @@ impl<'s> Logs<'s> {
         Ok(())
     }
 
-    /// Makes known what was stored.
-    fn tell(&mut self) {
+    /// Makes known what was stored since it was begun to read.
+    fn tell(&mut self, read: Arrival) {
         let lots = self.groups.take_stored();
         if lots.is_empty() {
             return;
@@ -426,7 +432,7 @@ impl<'s> Logs<'s> {
         if !names.is_empty() {
             self.unread.push((number, names));
         }
-        self.shared.send(Message::Lots { lots, number });
+        self.shared.send(Message::Lots { lots, number, read });
     }
 
     /// What is wrong with one log does not keep others from being read; what is wrong with the store does.

@@ -33,7 +33,7 @@ mod stepped;
 
 pub use clock::{Clock, SetClock};
 pub use control::{AccountView, Asked, Control, Done, ExporterView, GatewayView, Refused, Silence};
-pub use counters::{Counter, Counters, Kind, SinkCounters};
+pub use counters::{Counter, Counters, Histogram, Kind, SinkCounters};
 pub use gateways::GatewayOptions;
 pub use listen::{Heard, ListenArg, spool};
 pub use push::PushArg;
@@ -137,7 +137,7 @@ impl Options {
             window: Window::default(),
             poll: Duration::from_millis(250),
             lot: 1 << 20,
-            lots: 64,
+            lots: 160,
         }
     }
 }

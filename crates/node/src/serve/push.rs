@@ -146,7 +146,7 @@ impl<'s> Pushes<'s> {
             alerts.extend(read_alert(counters, &self.field, format, &mut reader, raw, raw));
         }
         let source = SourceName::from(format!("push:{place}"));
-        Arrived { source, format: format.name(), alerts, position: None }
+        Arrived { source, format: format.name(), alerts, position: None, read: self.shared.clock.now() }
     }
 
     fn failed(&self, error: &NodeError) -> Refused {

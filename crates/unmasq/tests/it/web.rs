@@ -27,11 +27,17 @@ fn it_lives_gets_ready_counts_and_ends() {
     assert_eq!(count("alert_lines_total"), sum);
     assert!(count("alerts_stored_total") > 0 && count("first_answers_total") > 0);
     assert_eq!(count("ready"), 1);
+    assert!(count("first_answer_seconds_bucket{le=\"+Inf\"}") > 0);
+    assert!(count("record_seconds_count") > 0);
     let metrics = served.get("/metrics");
     assert!(metrics.head.contains("content-type: text/plain; version=0.0.4"), "{}", metrics.head);
     assert!(metrics.body.contains("unmasq_build_info{version=\""));
     for line in metrics.body.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split([' ', '{']).next().unwrap();
+        // A histogram is one thing with several names.
+        let part = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+        let is_histogram = |name: &&str| metrics.body.contains(&format!("# TYPE {name} histogram"));
+        let name = part.filter(is_histogram).unwrap_or(name);
         assert!(metrics.body.contains(&format!("# HELP {name} ")), "{name} says what it is");
         assert!(metrics.body.contains(&format!("# TYPE {name} ")), "{name} says how it is read");
     }

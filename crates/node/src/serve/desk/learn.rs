@@ -7,14 +7,14 @@ use std::{
     sync::atomic::Ordering,
     time::Duration,
 };
-use unmasq_model::{Coverage, Gateway, LogTime, Site, SourceName, Span};
+use unmasq_model::{Arrival, Coverage, Gateway, LogTime, Site, SourceName, Span};
 
 /// How long after its alert a record of a balancer's connection may decide about it.
 const CONNECTION: Duration = Duration::from_secs(600);
 
 impl Desk<'_> {
     /// Learns what the store has now, and finds out whom that concerns.
-    pub(super) fn learn(&mut self, lots: &[StoredLot], number: u64) -> Result<(), NodeError> {
+    pub(super) fn learn(&mut self, lots: &[StoredLot], number: u64, read: Arrival) -> Result<(), NodeError> {
         // What it was before is held on to until all of this is done: it may be tried again.
         let site = &self.knowledge.site;
         self.before.get_or_insert_with(|| (coverages(site), site.gateways.clone()));
@@ -41,6 +41,7 @@ impl Desk<'_> {
         }
         self.shared.probed.fetch_max(number, Ordering::AcqRel);
         let now = self.shared.clock.now();
+        self.shared.counters.record.note_each(lots.len() as u64, now.since(read));
         if is_another || self.shown.is_due(now) {
             self.shown.is_done(now);
             self.show();

@@ -113,7 +113,7 @@ impl Desk<'_> {
 
     /// Says what is new, and what must not wait any longer.
     fn say(&mut self, traced: Vec<Traced>, now: Arrival) -> Result<(), NodeError> {
-        let (mut revisions, mut heard) = (Vec::new(), Vec::new());
+        let (mut revisions, mut heard, mut waited) = (Vec::new(), Vec::new(), Vec::new());
         for Traced { number, arrived, at, regardless, gateways, trace, asked } in traced {
             let print = Content::of(&json(&trace)).hash;
             let what = Heard::of(&trace, print);
@@ -124,6 +124,7 @@ impl Desk<'_> {
             if let Next::Say { revision } = next {
                 let waited_ms = u64::try_from(now.since(arrived).as_millis()).unwrap_or(u64::MAX);
                 let (is_final, late) = (trace.is_final, revision > 1);
+                waited.extend((!late).then_some(arrived));
                 let backfill = regardless;
                 let due = |at| self.shared.exporters.due(&self.knowledge.site, &gateways, at);
                 // What is due already is late: nobody knows when it comes.
@@ -140,10 +141,11 @@ impl Desk<'_> {
         for (number, said, asked, unsettled) in heard {
             self.open.heard(number, said, &asked, unsettled);
         }
+        let (counters, stored) = (&self.shared.counters, self.shared.clock.now());
         for revision in &revisions {
-            let counters = &self.shared.counters;
             if revision.revision == 1 { &counters.first_answers } else { &counters.revisions }.add(1);
         }
+        waited.into_iter().for_each(|arrived| counters.first_answer.note_each(1, stored.since(arrived)));
         if !revisions.is_empty() {
             self.shared.said.ring();
         }

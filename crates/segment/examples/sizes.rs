@@ -1,4 +1,4 @@
-//! How large files of the workload are and how fast they are read: `cargo run --release --example figures 4`
+//! How large files of the workload are and how fast they are read: `cargo run --release --example sizes 4`
 //! for 4 million records; a folder behind that is given the files.
 
 #[path = "../tests/it/workload.rs"]
