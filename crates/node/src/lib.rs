@@ -8,6 +8,7 @@
 //! Invariant: inputs are read in order of name, so that the order in which they are given cannot matter.
 
 pub mod batch;
+mod clock;
 mod coverage;
 mod delays;
 pub mod forms;

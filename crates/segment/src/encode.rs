@@ -319,6 +319,12 @@ fn squeezed(compressor: &mut Option<Compressor<'static>>, bytes: &[u8]) -> io::R
     }
 }
 
+/// The least and the most, if there are any.
+fn extremes(values: impl Iterator<Item = u64>) -> Option<(u64, u64)> {
+    let within = |(least, most): (u64, u64), value: u64| (value.min(least), value.max(most));
+    Some(values.fold((u64::MAX, 0), within)).filter(|(least, most)| least <= most)
+}
+
 /// The bounds of each page, and whether they ascend; those of the whole go into `summary`.
 fn bounds_of(
     column: Column,
@@ -336,15 +342,11 @@ fn bounds_of(
         Kind::Moment | Kind::Duration => 1 << 63,
         _ => 0,
     };
-    let bounds = |values: &mut dyn Iterator<Item = u64>| {
-        let within = |(least, most): (u64, u64), value: u64| (value.min(least), value.max(most));
-        Some(values.fold((u64::MAX, 0), within)).filter(|(least, most)| least <= most)
-    };
     let bounds_of = |values: &[u64]| {
-        let mut turned = values.iter().map(|value| value ^ turn);
+        let turned = values.iter().map(|value| value ^ turn);
         match column.is_nullable() {
-            true => bounds(&mut turned.filter(|value| value ^ turn != MISSING)),
-            false => bounds(&mut turned),
+            true => extremes(turned.filter(|value| value ^ turn != MISSING)),
+            false => extremes(turned),
         }
     };
     let written = |(least, most): (u64, u64)| {

@@ -105,7 +105,9 @@ impl Folder {
 
     /// Puts a file where only those find it who look for it by its name.
     pub(crate) fn set_aside(&self, name: &str) -> Result<(), StoreError> {
-        self.moved(name, &aside(name))
+        self.moved(name, &aside(name))?;
+        not_read_again(&self.path_of(&aside(name)));
+        Ok(())
     }
 
     /// Puts a file back that was set aside.
@@ -298,6 +300,17 @@ impl Write for NewFile {
 /// Makes the names in a folder outlive a crash.
 fn sync(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Nobody is likely to read this file again: the system need not keep it in memory, where it would push out what others on
+/// the machine read.
+fn not_read_again(path: &Path) {
+    // If it stays there, nothing is lost but room.
+    #[cfg(target_os = "linux")]
+    let _ = fs::File::open(path)
+        .and_then(|file| Ok(rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?));
+    #[cfg(not(target_os = "linux"))]
+    let _ = path;
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use super::stored::{Room, StoredLot};
 use crate::{
     NodeError,
+    clock::Clock,
     coverage::Stated,
     delays::Delays,
     ordered::Ordered,
     plan::LogPlan,
     reading::{Kept, Part, Takes, Told},
-    serve::Clock,
     shown::Shown,
 };
 use std::{

@@ -6,6 +6,7 @@
 //! reason is the engine's too.
 
 mod coverage;
+mod fit;
 mod narrow;
 mod row;
 mod search;

@@ -1,6 +1,6 @@
 //! Which one more fact would leave fewer.
 
-use super::{Fact, Lookup, Narrowing, row::HolderKey, search::Fit};
+use super::{Fact, Lookup, Narrowing, fit::Fit, row::HolderKey};
 use std::collections::{BTreeMap, BTreeSet};
 use unmasq_model::LogTime;
 

@@ -3,6 +3,7 @@
 use super::{
     HolderRow, Lookup, LookupAnswer,
     coverage::{gateways, is_settled},
+    fit::{Fit, Flow},
     narrow,
     row::{HolderKey, is_found, named},
 };
@@ -18,21 +19,6 @@ use unmasq_model::{
     RequestsQuestion, Session, SessionsQuestion, Span, Trace, Translation,
     trace::{EndTrace, MaskedEnd, Place},
 };
-
-/// A flow as an alert would show it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Flow {
-    pub(super) protocol: Protocol,
-    pub(super) outside: Endpoint,
-    pub(super) remote: Endpoint,
-}
-
-/// One flow that fits, and whom it names.
-pub(super) struct Fit {
-    pub(super) flow: Flow,
-    pub(super) reach: Span,
-    pub(super) holder: HolderKey,
-}
 
 /// What the traces of one question say together.
 struct Search<'k> {

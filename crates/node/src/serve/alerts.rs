@@ -2,8 +2,8 @@
 
 use super::{
     Counters, Options, Shared,
-    desk::Message,
     files::{Files, unopened},
+    message::{Arrived, ArrivedAlert, Message},
     pause,
 };
 use crate::{NodeError, batch::AlertsArg, batch::told, plan::last_written};
@@ -16,31 +16,14 @@ use std::{
 };
 use unmasq_decode::{
     Hints,
-    alert::{AlertFormat, AlertIds, AlertReader, Fingerprint, Reading as Says},
+    alert::{AlertFormat, AlertIds, AlertReader, Reading as Says},
 };
 use unmasq_io::source::{
     ChunkPart, Chunks, Content, FileIdentity, Found, Growth, Input, LINE_LIMIT, Location, Meter, Origin,
     SAMPLE_BYTES, Tail, open,
 };
-use unmasq_model::{Alert, AlertId, Arrival, Realm, SourceName};
+use unmasq_model::{AlertId, Arrival, Realm, SourceName};
 use unmasq_work::Position;
-
-/// Alerts of one source, and how far it was read then.
-pub(super) struct Arrived {
-    pub(super) source: SourceName,
-    pub(super) format: &'static str,
-    pub(super) alerts: Vec<ArrivedAlert>,
-    pub(super) position: Option<Position>,
-    /// When it was read.
-    pub(super) read: Arrival,
-}
-
-/// An alert that is not stored yet.
-pub(super) struct ArrivedAlert {
-    pub(super) name: Fingerprint,
-    pub(super) facts: Option<Box<Alert>>,
-    pub(super) raw: Vec<u8>,
-}
 
 /// One alert source of a service.
 pub(super) struct AlertSource<'s> {

@@ -9,48 +9,26 @@ mod trace;
 
 use super::{
     Options, Shared,
-    alerts::Arrived,
-    clock::NowAndThen,
-    control::{AccountView, Asked, Done, Refused},
     gateways::Registry,
+    message::{Arrived, Done, Message, Refused},
     old::Old,
     open::OpenAlerts,
     push::forgotten,
+    views::AccountView,
 };
 use crate::{
     Knowledge, NodeError,
-    import::stored::StoredLot,
+    clock::NowAndThen,
     knowledge::{Prepared, chain},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
-    path::PathBuf,
-    sync::{atomic::Ordering, mpsc::SyncSender},
+    sync::atomic::Ordering,
     time::Duration,
 };
 use unmasq_engine::SaidSoFar;
 use unmasq_model::{Arrival, Coverage, Gateway, GatewayName, SourceName};
 use unmasq_work::{BatchId, Known, LastSaid, NewAlert, Reader, Taken, Work};
-
-/// What the desk is told.
-pub(super) enum Message {
-    /// Alerts came.
-    Alerts(Arrived),
-    /// Lots were stored; the manifest of that number has them.
-    Lots { lots: Vec<StoredLot>, number: u64, read: Arrival },
-    /// All session logs that lay there at the start were read.
-    CaughtUp,
-    /// An alert source has read what lay there at the start.
-    Looked,
-    /// Files of spools were read up to there: all alerts before it were told earlier.
-    Read(Vec<(PathBuf, u64)>),
-    /// Something is asked of the service, in somebody's name.
-    Asked { asked: Asked, who: String, reply: SyncSender<Result<Done, Refused>> },
-    /// A batch was handed over: alerts to be stored, or so many lines that were spooled.
-    Batch { id: BatchId, arrived: Option<Arrived>, lines: u64, reply: SyncSender<Result<Done, Refused>> },
-    /// A sink has everything up to there.
-    Delivered { sink: String, sequence: u64 },
-}
 
 /// So many alerts are traced together: what they ask of the store is asked at once.
 const ROUND: usize = 2_000;

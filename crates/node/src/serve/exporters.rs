@@ -3,7 +3,7 @@
 //! What is learned tells when missing records are due, and when an exporter is silent for longer than it usually is
 //! while there are alerts that need its records. It decides no answer.
 
-use super::control::{ExporterView, Silence};
+use super::views::{ExporterView, Silence};
 use crate::{delays::Delays, past::LogCounts};
 use serde::{Deserialize, Serialize};
 use std::{

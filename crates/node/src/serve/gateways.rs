@@ -3,10 +3,7 @@
 //! Those that the configuration names are on: that of a log, those of the inventory, and those of the options. Others
 //! that a log shows are discovered, and off until somebody switches them on, or they are named.
 
-use super::{
-    Options,
-    control::{GatewayView, Refused},
-};
+use super::{Options, message::Refused, views::GatewayView};
 use crate::{Knowledge, NodeError};
 use std::{
     collections::{BTreeMap, BTreeSet},

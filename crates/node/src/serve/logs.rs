@@ -2,14 +2,14 @@
 
 use super::{
     Counters, Options, Shared,
-    clock::{Clock, NowAndThen},
-    desk::Message,
     files::{Files, unopened},
+    message::Message,
     pace::Pace,
     pause,
 };
 use crate::{
     NodeError, Silent, SourceReport,
+    clock::{Clock, NowAndThen},
     import::{
         ImportedLog,
         file::{self, state},

@@ -15,7 +15,6 @@
 //! Invariant: which answer it is depends on what the store and the site know, and on nothing that is only in memory.
 
 mod alerts;
-mod clock;
 mod control;
 mod counters;
 mod desk;
@@ -24,21 +23,25 @@ mod files;
 mod gateways;
 mod listen;
 mod logs;
+mod message;
 mod old;
 mod open;
 mod pace;
 mod push;
 mod sinks;
 mod stepped;
+mod views;
 
-pub use clock::{Clock, SetClock};
-pub use control::{AccountView, Asked, Control, Done, ExporterView, GatewayView, Refused, Silence};
+pub use crate::clock::{Clock, SetClock};
+pub use control::Control;
 pub use counters::{Counter, Counters, Histogram, Kind, SinkCounters};
 pub use gateways::GatewayOptions;
 pub use listen::{Heard, ListenArg, spool};
+pub use message::{Asked, Done, Refused};
 pub use push::PushArg;
 pub use sinks::SinkArg;
 pub use stepped::{Next, Part, Stepped, stepped};
+pub use views::{AccountView, ExporterView, GatewayView, Silence};
 
 use crate::{
     Knowledge, NodeError, Silent, Window,
@@ -47,10 +50,11 @@ use crate::{
     plan::Sources,
 };
 use alerts::AlertSource;
-use desk::{Desk, Message};
+use desk::Desk;
 use exporters::Exporters;
 use jiff::tz::TimeZone;
 use logs::Logs;
+use message::Message;
 use push::Pushes;
 use std::{
     collections::BTreeMap,

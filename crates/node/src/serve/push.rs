@@ -6,10 +6,9 @@
 
 use super::{
     Counters, Options, Shared,
-    alerts::{Arrived, read_alert},
-    control::{Done, Refused},
-    desk::Message,
+    alerts::read_alert,
     listen::{Around, Heard, spool},
+    message::{Arrived, Done, Message, Refused},
 };
 use crate::{NodeError, knowledge::chain};
 use jiff::tz::TimeZone;

@@ -4,7 +4,7 @@
 //! waited in between, [`SinkError::pause`] says. The service never waits for a sink: what it was not told yet lies in
 //! `work.sqlite`.
 
-use super::{Options, Shared, counters::SinkCounters, desk::Message as ToDesk};
+use super::{Options, Shared, counters::SinkCounters, message::Message as ToDesk};
 use crate::{
     forms::{Answer, Form},
     knowledge::chain,

@@ -6,9 +6,10 @@
 use super::{
     Clock, Control, Counters, Opened, Options, QUEUE, Shared, TOGETHER,
     alerts::AlertSource,
-    desk::{Desk, Message},
+    desk::Desk,
     listen,
     logs::Logs,
+    message::Message,
     sinks::{Teller, Then},
     turn,
 };

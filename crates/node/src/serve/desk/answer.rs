@@ -5,8 +5,8 @@ use crate::{
     NodeError,
     knowledge::chain,
     serve::{
-        control::{Asked, Done, Refused},
         gateways::log_time,
+        message::{Asked, Done, Refused},
     },
 };
 use std::time::Duration;

@@ -8,28 +8,28 @@ use unmasq_model::Arrival;
 
 /// Something that is done now and then.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NowAndThen {
+pub(crate) struct NowAndThen {
     every: Duration,
     done: Option<Arrival>,
 }
 
 impl NowAndThen {
     /// At once, and then not oftener than that.
-    pub(super) const fn at_once(every: Duration) -> Self {
+    pub(crate) const fn at_once(every: Duration) -> Self {
         Self { every, done: None }
     }
 
     /// As if it had been done by then.
-    pub(super) const fn after(every: Duration, done: Arrival) -> Self {
+    pub(crate) const fn after(every: Duration, done: Arrival) -> Self {
         Self { every, done: Some(done) }
     }
 
     /// Whether it is time; also if our clock was set back.
-    pub(super) fn is_due(&self, now: Arrival) -> bool {
+    pub(crate) fn is_due(&self, now: Arrival) -> bool {
         self.done.is_none_or(|done| now < done || now.since(done) >= self.every)
     }
 
-    pub(super) const fn is_done(&mut self, now: Arrival) {
+    pub(crate) const fn is_done(&mut self, now: Arrival) {
         self.done = Some(now);
     }
 }
@@ -109,7 +109,7 @@ impl Clock {
     }
 
     /// Waits until so much of its time has passed.
-    pub(super) fn sleep(self, time: Duration) {
+    pub(crate) fn sleep(self, time: Duration) {
         match self {
             Self::System | Self::Fast { .. } => std::thread::sleep(self.real(time)),
             Self::Set(clock) => clock.pass(time),
