@@ -46,9 +46,15 @@ impl Delays {
         self.note(Duration::from_micros(u64::try_from(late).unwrap_or_default()));
     }
 
-    /// Each counts half from now on, and what was seen once not any more.
+    /// There are half as many from now on: of those that are alone every second one stays.
     pub(crate) fn fade(&mut self) {
-        *self = Self::of(self.counts().into_iter().map(|(ms, count)| (ms, count / 2)));
+        let mut odd = 0;
+        let half = |(ms, count): (u64, u64)| {
+            let all = count + odd;
+            odd = all % 2;
+            (ms, all / 2)
+        };
+        *self = Self::of(self.counts().into_iter().map(half));
     }
 
     /// How many there are.
@@ -100,9 +106,20 @@ mod tests {
         assert_eq!((again.counts(), again.doubled()), (delays.counts(), delays.doubled()));
         assert_eq!(delays.doubled().iter().map(|(_, count)| count).sum::<u64>(), 1002);
         assert_eq!(Delays::default().per_mille(990), Duration::ZERO);
-        delays.note(Duration::ZERO);
+    }
+
+    #[test]
+    fn half_of_all_stay_and_tell_the_same() {
+        let mut delays = Delays::default();
+        (0..980).for_each(|_| delays.note(Duration::from_secs(1)));
+        (0..20).for_each(|number| delays.note(Duration::from_secs(300 + 10 * number)));
+        let usual = |delays: &Delays| [500, 990, 999].map(|share| delays.per_mille(share).as_secs());
+        let before = usual(&delays);
         delays.fade();
-        assert!(delays.count() <= 501 && delays.per_mille(1000) < LONGEST, "what was seen once is forgotten");
-        assert_eq!(delays.per_mille(1), Duration::ZERO);
+        assert_eq!(delays.count(), 500);
+        let near = before.iter().zip(usual(&delays)).all(|(one, other)| one.abs_diff(other) <= 20);
+        assert!(near, "{before:?} {:?}", usual(&delays));
+        (0..9).for_each(|_| delays.fade());
+        assert_eq!(delays.count(), 0, "at last all are forgotten");
     }
 }

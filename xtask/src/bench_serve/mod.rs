@@ -185,8 +185,13 @@ fn fed(
     println!("logs are looked at -> a lot is held against all alerts: {}", bounds(&took("record_seconds")));
     // Those whose record is still to be written wait for seconds.
     let mut answers = took("first_answer_seconds");
+    let all = answers.last().map_or(0, |(_, count)| *count);
     answers.retain(|(bound, _)| bound.starts_with("0."));
-    println!("an alert is read -> its first answer is stored: {}", bounds(&answers));
+    let longer = all - answers.last().map_or(0, |(_, count)| *count);
+    println!(
+        "an alert is read -> its first answer is stored: {}; {longer} took longer, as do those that wait for their record",
+        bounds(&answers)
+    );
     let written = feed.written - first;
     println!("{written} sessions in {seconds:.0} s");
     println!("not read: {backlog:?}");

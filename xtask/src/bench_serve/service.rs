@@ -92,8 +92,8 @@ pub(super) fn took_between(before: &Counted, after: &Counted, name: &str) -> Vec
             Some((bound.to_owned(), count - before.get(name).copied().unwrap_or_default()))
         })
         .collect();
-    // In order of length: endless is after all that has an end.
-    bounds.sort_by_key(|(bound, count)| (*count, bound == "+Inf"));
+    // In order of length; what has no number has no end.
+    bounds.sort_by_key(|(bound, _)| bound.replace('.', "").parse().unwrap_or(u64::MAX));
     bounds
 }
 

@@ -45,6 +45,7 @@ counters! {
     lines_not_alerts: Total = "Lines of alert sources that are no alerts.";
     alert_lines_unreadable: Total = "Lines of alert sources that could not be read.";
     log_lines: Total = "Lines of session logs that were read, and those that hold nothing or could not be.";
+    log_bytes_unread: Now = "Bytes of session logs that had been written at the last look, and were not read by it.";
     log_lines_skipped: Total = "Lines of session logs that could not be read.";
     records_stored: Total = "Records of session logs that were new, and were stored.";
     lots_stored: Total = "Lots that records were stored in.";

@@ -178,7 +178,7 @@ impl Exporter {
     /// Lets what is old count less and less.
     fn fade(&mut self, now: Arrival) {
         let since = *self.faded.get_or_insert(now);
-        if now.since(since) >= FADES {
+        if now < since || now.since(since) >= FADES {
             self.faded = Some(now);
             for learned in [&mut self.delays, &mut self.pauses] {
                 if learned.count() >= PLENTY {

@@ -67,6 +67,8 @@ pub(super) struct Logs<'s> {
     /// Lots whose files the desk was told of, and may not have looked into: by the number of the manifest.
     unread: Vec<(u64, BTreeSet<String>)>,
     merging: Option<Merging>,
+    /// When it was begun to read what nobody was told of yet.
+    begun: Option<Arrival>,
 }
 
 /// What is merged while the reading goes on.
@@ -98,10 +100,11 @@ struct Going {
     lines: u64,
 }
 
-/// So many bytes are read in one look: whoever is behind must not be told of everything at last.
+/// About so many bytes are read in one look, evenly of all files that grow: whoever is behind must not be told of everything
+/// at last.
 const MOST: u64 = 32 << 20;
 /// So much nicer than others is whoever merges: it gets a tenth of a core that somebody else wants too.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 const NICER: i32 = 10;
 
 /// What is too old is dropped so often, …
@@ -136,6 +139,7 @@ impl<'s> Logs<'s> {
             lots: options.lots,
             unread: Vec::new(),
             merging: None,
+            begun: None,
         }
     }
 
@@ -181,7 +185,7 @@ impl<'s> Logs<'s> {
     }
 
     fn look_once(&mut self) -> Result<(), NodeError> {
-        let begun = self.shared.clock.now();
+        let begun = *self.begun.get_or_insert(self.shared.clock.now());
         self.find()?;
         let share = self.share();
         for plan in self.plans.clone() {
@@ -193,6 +197,8 @@ impl<'s> Logs<'s> {
             }
         }
         self.renamed(share)?;
+        let unread: u64 = self.readings.values().map(|reading| self.unread_of(reading)).sum();
+        self.counters().log_bytes_unread.set(unread);
         self.groups.flush()?;
         let is_live = self.shared.caught_up.load(Ordering::Acquire);
         self.shared.exporters.learn(self.groups.take_delays(), self.shared.clock.now(), is_live);
@@ -204,6 +210,7 @@ impl<'s> Logs<'s> {
             }
         }
         self.tell(begun);
+        self.begun = None;
         Ok(())
     }
 
@@ -213,13 +220,14 @@ impl<'s> Logs<'s> {
         if !self.shared.caught_up.load(Ordering::Acquire) {
             return u64::MAX;
         }
-        let grows = |reading: &&Reading| match &reading.found.location {
-            Location::File(path) => {
-                self.files.seen(path).is_some_and(|seen| seen.bytes > reading.tail.offset())
-            }
-            _ => false,
-        };
-        MOST / (self.readings.values().filter(grows).count() as u64).max(1)
+        let growing = self.readings.values().filter(|reading| self.unread_of(reading) > 0).count();
+        MOST / (growing as u64).max(1)
+    }
+
+    /// How many bytes of a file had been written, when it was looked which files there are, and are not read.
+    fn unread_of(&self, reading: &Reading) -> u64 {
+        let Location::File(path) = &reading.found.location else { return 0 };
+        self.files.seen(path).map_or(0, |seen| seen.bytes.saturating_sub(reading.tail.offset()))
     }
 
     /// Merges lots if there are many, and nobody needs them any more as they are: beside the reading, which goes on. Now
@@ -244,8 +252,13 @@ impl<'s> Logs<'s> {
         if !self.may_expire() && !is_to_merge(writer.manifest(), &unread, self.lots) {
             return Ok(());
         }
-        let is_behind = is_to_merge(writer.manifest(), &unread, 3 * self.lots);
-        let to_merge = writer.to_merge(Depth::Sizes, |name| !unread.contains(name));
+        let manifest = writer.manifest();
+        let is_behind = is_to_merge(manifest, &unread, self.lots.saturating_mul(3));
+        // However many there are, no more files are open at a time.
+        let most = self.lots.saturating_mul(2);
+        let names: BTreeSet<&str> =
+            lots_of(manifest, &unread).take(most).chain(records_of(manifest, &unread).take(most)).collect();
+        let to_merge = writer.to_merge(Depth::Sizes, |name| names.contains(name));
         drop(writer);
         if !to_merge.is_empty() {
             self.merging = Some(match self.shared.clock {
@@ -465,19 +478,26 @@ impl Merging {
 
 /// Lets other threads have a core first: nobody waits for what is merged, and everybody for records and answers.
 fn give_way() {
-    // A thread that may not is as urgent as all others.
-    #[cfg(unix)]
+    // A thread that may not is as urgent as all others; elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICER);
 }
 
 /// Whether there are so many lots, but for those.
 fn is_to_merge(manifest: &Manifest, unread: &BTreeSet<&str>, most: usize) -> bool {
-    let lots = manifest.segments.iter().filter(|entry| !entry.is_sealed()).map(|entry| &entry.name);
-    let records = manifest.records.iter().map(|entry| &entry.name);
-    let many = |names: &mut dyn Iterator<Item = &String>| {
-        names.filter(|name| !unread.contains(name.as_str())).count() >= most
-    };
-    many(&mut { lots }) || many(&mut { records })
+    lots_of(manifest, unread).count() >= most || records_of(manifest, unread).count() >= most
+}
+
+/// The lots that are not merged, but for those; the first ones first.
+fn lots_of<'m>(manifest: &'m Manifest, unread: &BTreeSet<&str>) -> impl Iterator<Item = &'m str> {
+    let lots = manifest.segments.iter().filter(|entry| !entry.is_sealed()).map(|entry| entry.name.as_str());
+    lots.filter(|name| !unread.contains(name))
+}
+
+/// The files of other records, but for those.
+fn records_of<'m>(manifest: &'m Manifest, unread: &BTreeSet<&str>) -> impl Iterator<Item = &'m str> {
+    let records = manifest.records.iter().map(|entry| entry.name.as_str());
+    records.filter(|name| !unread.contains(name))
 }
 
 /// Opens the store to write to it, with the inventory that there is.

@@ -182,8 +182,9 @@ fn answers_come_within_the_wait_and_end_as_a_batch_gives_them() {
         let mut firsts: Vec<u64> = said.values().map(|said| first(&said)).collect();
         firsts.sort_unstable();
         let (longest, half) = (firsts[firsts.len() - 1], firsts[firsts.len() / 2]);
-        // A second of ours is minutes there: the machine may be busy for a moment, and this is not optimised.
-        assert!(longest < 90_000 + u64::from(speed()) * 3000, "{}: {longest} ms", delay.called);
+        // A second of ours is minutes there: the machine may be busy for a moment, or for long, and this is not optimised.
+        assert!(half < 90_000 + u64::from(speed()) * 3_000, "{}: {half} ms", delay.called);
+        assert!(longest < 90_000 + u64::from(speed()) * 15_000, "{}: {longest} ms", delay.called);
         let at = |ms: u64| {
             let until = |said: &&Vec<Value>| {
                 let told = said.iter().take_while(|trace| trace["waited_ms"].as_u64().unwrap() <= ms);
