@@ -220,7 +220,8 @@ impl<'s> Logs<'s> {
         if !self.shared.caught_up.load(Ordering::Acquire) {
             return u64::MAX;
         }
-        let growing = self.readings.values().filter(|reading| self.unread_of(reading) > 0).count();
+        let grows = |reading: &&Reading| !reading.refused && self.unread_of(reading) > 0;
+        let growing = self.readings.values().filter(grows).count();
         MOST / (growing as u64).max(1)
     }
 
