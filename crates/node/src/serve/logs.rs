@@ -33,7 +33,7 @@ use unmasq_decode::{Decoder, Framing};
 use unmasq_io::{
     disk::OnDisk,
     inventory::{self, Inventory, LogFile},
-    source::{Digest, FileIdentity, Found, Growth, Input, Location, Meter, Tail},
+    source::{Digest, FileIdentity, Found, Growth, Input, LINE_LIMIT, Location, Meter, Tail},
 };
 use unmasq_model::{Arrival, SourceName};
 use unmasq_store::{
@@ -161,7 +161,8 @@ impl<'s> Logs<'s> {
                     self.shared.send(Message::CaughtUp);
                 }
                 let came = self.counters().records_stored.get() - before;
-                self.pace.pause(came, self.shared.clock.now(), poll)
+                let pause = self.pace.pause(came, self.shared.clock.now(), poll);
+                if came > 0 && self.is_behind() { Duration::ZERO } else { pause }
             }
             Err(error) => {
                 self.counters().errors.add(1);
@@ -197,8 +198,7 @@ impl<'s> Logs<'s> {
             }
         }
         self.renamed(share)?;
-        let unread: u64 = self.readings.values().map(|reading| self.unread_of(reading)).sum();
-        self.counters().log_bytes_unread.set(unread);
+        self.counters().log_bytes_unread.set(self.unread_bytes());
         self.groups.flush()?;
         let is_live = self.shared.caught_up.load(Ordering::Acquire);
         self.shared.exporters.learn(self.groups.take_delays(), self.shared.clock.now(), is_live);
@@ -220,14 +220,26 @@ impl<'s> Logs<'s> {
         if !self.shared.caught_up.load(Ordering::Acquire) {
             return u64::MAX;
         }
-        let grows = |reading: &&Reading| !reading.refused && self.unread_of(reading) > 0;
-        let growing = self.readings.values().filter(grows).count();
+        let growing = self.readings.values().filter(|reading| self.unread_of(reading) > 0).count();
         MOST / (growing as u64).max(1)
     }
 
-    /// How many bytes of a file had been written, when it was looked which files there are, and are not read.
+    /// Whether there was more than is read in one look. A line that is still being written is not.
+    fn is_behind(&self) -> bool {
+        self.unread_bytes() >= LINE_LIMIT as u64
+    }
+
+    fn unread_bytes(&self) -> u64 {
+        self.readings.values().map(|reading| self.unread_of(reading)).sum()
+    }
+
+    /// How many bytes of a file had been written, when it was looked which files there are, and are not read; none of one
+    /// that cannot be.
     fn unread_of(&self, reading: &Reading) -> u64 {
         let Location::File(path) = &reading.found.location else { return 0 };
+        if reading.refused {
+            return 0;
+        }
         self.files.seen(path).map_or(0, |seen| seen.bytes.saturating_sub(reading.tail.offset()))
     }
 
