@@ -344,9 +344,10 @@ fn bounds_of(
     };
     let bounds_of = |values: &[u64]| {
         let turned = values.iter().map(|value| value ^ turn);
-        match column.is_nullable() {
-            true => extremes(turned.filter(|value| value ^ turn != MISSING)),
-            false => extremes(turned),
+        if column.is_nullable() {
+            extremes(turned.filter(|value| value ^ turn != MISSING))
+        } else {
+            extremes(turned)
         }
     };
     let written = |(least, most): (u64, u64)| {

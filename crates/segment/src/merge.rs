@@ -35,18 +35,18 @@ pub fn merge<S: Source>(
             heads.push(head);
         }
     }
-    let mut heap: Vec<Top> = heads.iter().enumerate().map(|(input, head)| head.top(input)).collect();
+    let mut heap: Vec<Next> = heads.iter().enumerate().map(|(input, head)| head.next(input)).collect();
     for place in (0..heap.len() / 2).rev() {
         sink(&mut heap, &heads, place);
     }
-    while let Some(top) = heap.first_mut() {
-        let head = &mut heads[top.input];
+    while let Some(next) = heap.first_mut() {
+        let head = &mut heads[next.input];
         if writer.last() != Some(head.row()) {
             writer.push(slice::from_ref(head.row()))?;
         }
         head.at += 1;
         if head.at < head.rows.len() || head.refill(&hours)? {
-            *top = head.top(top.input);
+            *next = head.next(next.input);
         } else {
             heap.swap_remove(0);
         }
@@ -57,7 +57,7 @@ pub fn merge<S: Source>(
 
 /// The next row of an input, in a heap that has the least of them on top.
 #[derive(Clone, Copy)]
-struct Top {
+struct Next {
     /// As much of where the row stands as nearly always tells two apart.
     place: u128,
     input: usize,
@@ -95,14 +95,14 @@ impl<S: Source> Head<'_, S> {
         &self.rows[self.at]
     }
 
-    fn top(&self, input: usize) -> Top {
-        Top { place: self.row().place(), input }
+    fn next(&self, input: usize) -> Next {
+        Next { place: self.row().place(), input }
     }
 }
 
 /// Moves the input at `place` down to where it belongs.
-fn sink<S: Source>(heap: &mut [Top], heads: &[Head<'_, S>], mut place: usize) {
-    let is_before = |one: &Top, other: &Top| {
+fn sink<S: Source>(heap: &mut [Next], heads: &[Head<'_, S>], mut place: usize) {
+    let is_before = |one: &Next, other: &Next| {
         if one.place == other.place {
             heads[one.input].row() < heads[other.input].row()
         } else {

@@ -45,7 +45,7 @@ const OF_LOGS: [OfLog; 4] = [
 fn of_exporters(state: &State, text: &mut String) {
     let exporters = state.control.exporters();
     for OfLog { name, help, kind, value } in OF_LOGS {
-        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        head(text, name, help, kind);
         for exporter in exporters.iter() {
             let Some(value) = value(exporter) else { continue };
             let _ = writeln!(text, "{name}{{log=\"{}\"}} {value}", label(exporter.log.as_str()));
@@ -74,18 +74,9 @@ pub(crate) fn text(state: &State) -> String {
             let _ = writeln!(text, "{name}{{sink=\"{}\"}} {}", label(sink), list[at].3);
         }
     }
-    histogram(
-        &mut text,
-        "record_seconds",
-        "From when logs were looked at until what was found had been held against open alerts, for each lot.",
-        &state.counters.record,
-    );
-    histogram(
-        &mut text,
-        "first_answer_seconds",
-        "From when an alert was read until its first answer was stored.",
-        &state.counters.first_answer,
-    );
+    for (name, help, took) in state.counters.histograms() {
+        histogram(&mut text, name, help, took);
+    }
     of_exporters(state, &mut text);
     let version = state.version;
     let _ = write!(
@@ -98,7 +89,7 @@ pub(crate) fn text(state: &State) -> String {
 
 fn histogram(text: &mut String, name: &str, help: &str, histogram: &Histogram) {
     let (bounds, all, sum_us) = histogram.cumulated();
-    let _ = write!(text, "# HELP unmasq_{name} {help}\n# TYPE unmasq_{name} histogram\n");
+    head(text, &format!("unmasq_{name}"), help, "histogram");
     for (ms, count) in bounds {
         let _ = writeln!(text, "unmasq_{name}_bucket{{le=\"{}.{:03}\"}} {count}", ms / 1_000, ms % 1_000);
     }
@@ -107,13 +98,18 @@ fn histogram(text: &mut String, name: &str, help: &str, histogram: &Histogram) {
     let _ = write!(text, "unmasq_{name}_sum {seconds}.{us:06}\nunmasq_{name}_count {all}\n");
 }
 
-/// The lines before the values of one name, and that name.
+/// What a count is called, which is said before its values.
 fn family(text: &mut String, name: &str, help: &str, kind: Kind) -> String {
     let (suffix, kind) = match kind {
         Kind::Total => ("_total", "counter"),
         Kind::Now => ("", "gauge"),
     };
     let name = format!("unmasq_{name}{suffix}");
-    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    head(text, &name, help, kind);
     name
+}
+
+/// The lines before the values of one name: what it says, and how it is read.
+fn head(text: &mut String, name: &str, help: &str, kind: &str) {
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
 }

@@ -14,16 +14,15 @@ use std::{
 };
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident: $kind:ident = $help:literal;)*) => {
+    (
+        took { $($took:ident = $took_help:literal;)* }
+        $($(#[$doc:meta])* $name:ident: $kind:ident = $help:literal;)*
+    ) => {
         /// Everything that a service counts; shared by its parts.
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[$doc])* #[doc = $help] pub $name: Counter,)*
-            /// How long it was from when the logs were looked at to when what was found there had been held against
-            /// every open alert, for each lot that was stored.
-            pub record: Histogram,
-            /// How long it was from when an alert was read to when its first answer was stored.
-            pub first_answer: Histogram,
+            $(#[doc = $took_help] pub $took: Histogram,)*
             sinks: Mutex<BTreeMap<String, Arc<SinkCounters>>>,
         }
 
@@ -33,11 +32,21 @@ macro_rules! counters {
             pub fn list(&self) -> Vec<(&'static str, &'static str, Kind, u64)> {
                 vec![$((stringify!($name), $help, Kind::$kind, self.$name.get()),)*]
             }
+
+            /// Each histogram by its name, with what it says.
+            #[must_use]
+            pub fn histograms(&self) -> Vec<(&'static str, &'static str, &Histogram)> {
+                vec![$((stringify!($took), $took_help, &self.$took),)*]
+            }
         }
     };
 }
 
 counters! {
+    took {
+        record_seconds = "From when logs were looked at until what was found had been held against open alerts, for each lot.";
+        first_answer_seconds = "From when an alert was read until its first answer was stored.";
+    }
     alert_lines: Total = "Lines of alert sources that were read.";
     alerts_stored: Total = "Alerts that were stored.";
     alerts_repeated: Total = "Alerts that had come before, by their detector's own id.";

@@ -4,7 +4,7 @@
 //! while there are alerts that need its records. It decides no answer.
 
 use super::views::{ExporterView, Silence};
-use crate::{delays::Delays, past::LogCounts};
+use crate::{clock::NowAndThen, delays::Delays, past::LogCounts};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -35,7 +35,7 @@ struct Exporter {
     delays: Delays,
     /// Between two looks that each found records.
     pauses: Delays,
-    /// Since when no part of what was learned counts half.
+    /// When what was learned was made to count half, or it was begun to learn.
     faded: Option<Arrival>,
     /// When a record was read last.
     seen: Option<Arrival>,
@@ -178,7 +178,7 @@ impl Exporter {
     /// Lets what is old count less and less.
     fn fade(&mut self, now: Arrival) {
         let since = *self.faded.get_or_insert(now);
-        if now < since || now.since(since) >= FADES {
+        if NowAndThen::after(FADES, since).is_due(now) {
             self.faded = Some(now);
             for learned in [&mut self.delays, &mut self.pauses] {
                 if learned.count() >= PLENTY {

@@ -3,13 +3,14 @@
 use super::{
     Counters, Options, Shared,
     files::{Files, unopened},
+    merging::{Merging, Unmerged},
     message::Message,
     pace::Pace,
     pause,
 };
 use crate::{
     NodeError, Silent, SourceReport,
-    clock::{Clock, NowAndThen},
+    clock::NowAndThen,
     import::{
         ImportedLog,
         file::{self, state},
@@ -26,7 +27,6 @@ use std::{
     path::Path,
     rc::Rc,
     sync::atomic::Ordering,
-    thread::JoinHandle,
     time::Duration,
 };
 use unmasq_decode::{Decoder, Framing};
@@ -36,9 +36,7 @@ use unmasq_io::{
     source::{Digest, FileIdentity, Found, Growth, Input, LINE_LIMIT, Location, Meter, Tail},
 };
 use unmasq_model::{Arrival, SourceName};
-use unmasq_store::{
-    Depth, FileEntry, LogEntry, Manifest, StoreError, ToMerge, Writer, WrittenLot, WrittenMerge,
-};
+use unmasq_store::{Depth, FileEntry, LogEntry, StoreError, Writer, WrittenLot, WrittenMerge};
 
 /// The session logs of a service.
 pub(super) struct Logs<'s> {
@@ -71,14 +69,6 @@ pub(super) struct Logs<'s> {
     begun: Option<Arrival>,
 }
 
-/// What is merged while the reading goes on.
-enum Merging {
-    /// By a thread of its own.
-    Beside(JoinHandle<Result<WrittenMerge, StoreError>>),
-    /// Where one thread does everything, at the next step.
-    Next(ToMerge),
-}
-
 /// A file that is read on as it grows.
 struct Reading {
     plan: Rc<LogPlan>,
@@ -103,9 +93,6 @@ struct Going {
 /// About so many bytes are read in one look, evenly of all files that grow: whoever is behind must not be told of everything
 /// at last.
 const MOST: u64 = 32 << 20;
-/// So much nicer than others is whoever merges: it gets a tenth of a core that somebody else wants too.
-#[cfg(target_os = "linux")]
-const NICER: i32 = 10;
 
 /// What is too old is dropped so often, …
 const EXPIRE: Duration = Duration::from_secs(3600);
@@ -246,48 +233,30 @@ impl<'s> Logs<'s> {
     /// Merges lots if there are many, and nobody needs them any more as they are: beside the reading, which goes on. Now
     /// and then whatever there is, so that what is too old can be dropped.
     fn tidy(&mut self) -> Result<(), NodeError> {
-        match self.merging.take() {
-            Some(Merging::Beside(thread)) if !thread.is_finished() => {
-                self.merging = Some(Merging::Beside(thread));
+        if let Some(merging) = self.merging.take() {
+            if !merging.is_over() {
+                self.merging = Some(merging);
                 return Ok(());
             }
-            Some(merging) => {
-                self.merged(merging.written())?;
-                return if self.may_expire() { self.expire() } else { Ok(()) };
-            }
-            None => {}
+            self.merged(merging.written())?;
+            return if self.may_expire() { self.expire() } else { Ok(()) };
         }
         let probed = self.shared.probed.load(Ordering::Acquire);
         self.unread.retain(|(number, _)| *number > probed);
         let unread: BTreeSet<&str> =
             self.unread.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
         let writer = self.groups.writer();
-        if !self.may_expire() && !is_to_merge(writer.manifest(), &unread, self.lots) {
+        let unmerged = Unmerged::of(writer.manifest(), &unread);
+        if !self.may_expire() && !unmerged.are(self.lots) {
             return Ok(());
         }
-        let manifest = writer.manifest();
-        let is_behind = is_to_merge(manifest, &unread, self.lots.saturating_mul(3));
+        let is_urgent = unmerged.are(self.lots.saturating_mul(3));
         // However many there are, no more files are open at a time.
-        let most = self.lots.saturating_mul(2);
-        let names: BTreeSet<&str> =
-            lots_of(manifest, &unread).take(most).chain(records_of(manifest, &unread).take(most)).collect();
+        let names = unmerged.first(self.lots.saturating_mul(2));
         let to_merge = writer.to_merge(Depth::Sizes, |name| names.contains(name));
         drop(writer);
         if !to_merge.is_empty() {
-            self.merging = Some(match self.shared.clock {
-                Clock::Set(_) => Merging::Next(to_merge),
-                Clock::System | Clock::Fast { .. } => {
-                    let thread = std::thread::Builder::new().name("merge".into());
-                    let merging = thread.spawn(move || {
-                        // Unless there are more and more.
-                        if !is_behind {
-                            give_way();
-                        }
-                        to_merge.write_beside()
-                    });
-                    Merging::Beside(merging.expect("the system has a thread left"))
-                }
-            });
+            self.merging = Some(Merging::begin(to_merge, self.shared.clock, is_urgent));
         } else if self.may_expire() && self.unread.is_empty() {
             return self.expire();
         }
@@ -477,40 +446,6 @@ impl<'s> Logs<'s> {
             tracing::warn!("{what}");
         }
     }
-}
-
-impl Merging {
-    /// What came of it, once it is done.
-    fn written(self) -> Result<WrittenMerge, StoreError> {
-        match self {
-            Self::Beside(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Self::Next(to_merge) => to_merge.write_beside(),
-        }
-    }
-}
-
-/// Lets other threads have a core first: nobody waits for what is merged, and everybody for records and answers.
-fn give_way() {
-    // A thread that may not is as urgent as all others; elsewhere it would be the whole process.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::nice(NICER);
-}
-
-/// Whether there are so many lots, but for those.
-fn is_to_merge(manifest: &Manifest, unread: &BTreeSet<&str>, most: usize) -> bool {
-    lots_of(manifest, unread).count() >= most || records_of(manifest, unread).count() >= most
-}
-
-/// The lots that are not merged, but for those; the first ones first.
-fn lots_of<'m>(manifest: &'m Manifest, unread: &BTreeSet<&str>) -> impl Iterator<Item = &'m str> {
-    let lots = manifest.segments.iter().filter(|entry| !entry.is_sealed()).map(|entry| entry.name.as_str());
-    lots.filter(|name| !unread.contains(name))
-}
-
-/// The files of other records, but for those.
-fn records_of<'m>(manifest: &'m Manifest, unread: &BTreeSet<&str>) -> impl Iterator<Item = &'m str> {
-    let records = manifest.records.iter().map(|entry| entry.name.as_str());
-    records.filter(|name| !unread.contains(name))
 }
 
 /// Opens the store to write to it, with the inventory that there is.

@@ -23,6 +23,7 @@ mod files;
 mod gateways;
 mod listen;
 mod logs;
+mod merging;
 mod message;
 mod old;
 mod open;

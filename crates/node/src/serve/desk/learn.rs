@@ -41,7 +41,7 @@ impl Desk<'_> {
         }
         self.shared.probed.fetch_max(number, Ordering::AcqRel);
         let now = self.shared.clock.now();
-        self.shared.counters.record.note_each(lots.len() as u64, now.since(read));
+        self.shared.counters.record_seconds.note_each(lots.len() as u64, now.since(read));
         if is_another || self.shown.is_due(now) {
             self.shown.is_done(now);
             self.show();

@@ -142,10 +142,11 @@ impl Desk<'_> {
             self.open.heard(number, said, &asked, unsettled);
         }
         let (counters, stored) = (&self.shared.counters, self.shared.clock.now());
-        for revision in &revisions {
-            if revision.revision == 1 { &counters.first_answers } else { &counters.revisions }.add(1);
-        }
-        waited.into_iter().for_each(|arrived| counters.first_answer.note_each(1, stored.since(arrived)));
+        counters.first_answers.add(waited.len() as u64);
+        counters.revisions.add((revisions.len() - waited.len()) as u64);
+        waited
+            .into_iter()
+            .for_each(|arrived| counters.first_answer_seconds.note_each(1, stored.since(arrived)));
         if !revisions.is_empty() {
             self.shared.said.ring();
         }
