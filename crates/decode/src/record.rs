@@ -1,7 +1,7 @@
 //! Records: what one line of a session log says, before it becomes a session.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use std::{borrow::Cow, net::SocketAddrV4, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::SocketAddrV4, ops::Range, sync::Arc, time::Duration};
 use unmasq_model::{Endpoint, GatewayName, LogTime, Protocol, Realm, Request, Span, Translation};
 
 /// Reads frames of one log format.
@@ -63,6 +63,8 @@ pub struct Said {
     pub records: Vec<Cited>,
     /// What could not be read, with its position.
     pub unreadable: Vec<(u64, Unreadable)>,
+    /// From where to where that stands of it which may be read once something comes that it needs.
+    pub waiting: Vec<Range<u64>>,
 }
 
 /// A record with its place in a file.

@@ -1,7 +1,7 @@
 //! One binary file of a log, message by message: what its templates are comes on the way.
 
 use crate::reading::{BREAKS_OFF, Kept, Told, Wanted};
-use std::sync::Arc;
+use std::{mem, ops::Range, sync::Arc};
 use unmasq_decode::{Cited, Decoder, Said, Unreadable};
 use unmasq_io::source::{Input, Message, MessageKind, Messages};
 
@@ -43,17 +43,40 @@ pub(crate) fn read(
         }
     }
     decoder.finish(&mut said);
-    // What no template was there for is read when the file goes on, or when one before it brings the template.
-    let waiting = said.unreadable.iter().map(|(offset, _)| offset.saturating_sub(1)).min();
-    told.offset = Some(waiting.unwrap_or(end).min(end));
+    told.offset = Some(end);
     take(file, &mut said, wanted, &mut told);
+    told.kept.sort_by_key(|kept| kept.position);
+    let is_told_within = |from: u64, to: u64| {
+        let next = told.kept.partition_point(|kept| kept.position < from);
+        told.kept.get(next).is_some_and(|kept| kept.position < to)
+    };
+    told.waiting = together(mem::take(&mut told.waiting), is_told_within);
     (told, decoder)
 }
+
+/// Stretches in order, those as one between which nothing was told.
+fn together(mut waiting: Vec<Range<u64>>, is_told_within: impl Fn(u64, u64) -> bool) -> Vec<Range<u64>> {
+    waiting.sort_by_key(|stretch| stretch.start);
+    let mut stretches: Vec<Range<u64>> = Vec::new();
+    for next in waiting {
+        // Rather is something told again, which changes no answer, than never.
+        let is_full = stretches.len() == WAITING_MAX;
+        match stretches.last_mut() {
+            Some(last) if is_full || !is_told_within(last.end, next.start) => last.end = next.end,
+            _ => stretches.push(next),
+        }
+    }
+    stretches
+}
+
+/// So many stretches of a file are remembered that wait for their templates.
+const WAITING_MAX: usize = 256;
 
 fn take(file: &str, said: &mut Said, wanted: Wanted<'_>, told: &mut Told) {
     for (offset, why) in said.unreadable.drain(..) {
         told.skips.add(file, offset, &why);
     }
+    told.waiting.append(&mut said.waiting);
     for Cited { position, text, record } in said.records.drain(..) {
         let gateway = told.shown.note(&record);
         if wanted.keeps.record(&record) {

@@ -9,6 +9,7 @@ use crate::{
 };
 use std::{
     mem,
+    ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -141,8 +142,10 @@ pub(crate) struct Told {
     pub(crate) realms: Met<Realm>,
     /// How many parts of it were taken.
     pub(crate) parts: u64,
-    /// Up to which offset a binary file was told.
+    /// Up to which offset a binary file was told, …
     pub(crate) offset: Option<u64>,
+    /// … but for what waits in it for its templates, in order.
+    pub(crate) waiting: Vec<Range<u64>>,
     /// Whether the last line is not ended, so that it may become another: it was not read, or not believed.
     pub(crate) unended: bool,
     /// Why it could not be read to its end.
@@ -183,6 +186,7 @@ impl Told {
             realms: Met::nobody(),
             parts: 0,
             offset: None,
+            waiting: Vec::new(),
             unended: false,
             broken: None,
         }

@@ -116,6 +116,9 @@ pub struct FileEntry {
     pub head: Content,
     /// Up to which line, or which offset in a binary file, its records are in the store.
     pub position: u64,
+    /// Before that, from where to where in a binary file data stands whose templates have not come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<(u64, u64)>,
     /// All of it, once it was read to its end.
     pub whole: Option<Content>,
     /// How many lines of it could not be read, and how many could.

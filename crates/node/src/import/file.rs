@@ -9,6 +9,7 @@ use crate::{
     plan::LogPlan,
     reading::{self, Wanted},
 };
+use std::mem;
 use unmasq_decode::{Decoder, Framing};
 use unmasq_io::source::{Content, Digest, Found, Input, Meter, SAMPLE_BYTES, open_found};
 use unmasq_model::SourceName;
@@ -63,7 +64,11 @@ pub(crate) fn read(
     let (stored, _) = taking.finish(
         part,
         digest.content(),
-        Trouble { skipped: told.skips.lines(), broken: told.broken.is_some() },
+        Trouble {
+            skipped: told.skips.lines(),
+            broken: told.broken.is_some(),
+            waiting: mem::take(&mut told.waiting),
+        },
     )?;
     if is_unchanged && stored == 0 {
         imported.unchanged += 1;

@@ -14,6 +14,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     net::IpAddr,
+    ops::Range,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -205,7 +206,16 @@ pub(crate) struct FileState {
 
 impl FileState {
     pub(crate) fn fresh(name: SourceName, head: Content) -> Self {
-        let entry = FileEntry { name, head, position: 0, whole: None, skipped: 0, records: 0, broken: false };
+        let entry = FileEntry {
+            name,
+            head,
+            position: 0,
+            waiting: Vec::new(),
+            whole: None,
+            skipped: 0,
+            records: 0,
+            broken: false,
+        };
         Self { entry, is_unchanged: false }
     }
 
@@ -221,8 +231,10 @@ pub(crate) struct Taking<'t> {
     /// The log, of which nothing was read yet.
     log: LogEntry,
     name: SourceName,
-    /// Up to where the store had it.
+    /// Up to where the store had it, …
     after: u64,
+    /// … but for what waited in it; see [`FileEntry::waiting`].
+    waited: Vec<(u64, u64)>,
     /// The file as the store has it when all parts before the next are stored.
     file: Ordered<FileEntry>,
     stored: AtomicU64,
@@ -250,9 +262,9 @@ impl Takes for Taking<'_> {
 impl<'t> Taking<'t> {
     pub(crate) fn new(groups: &'t Groups, plan: &'t LogPlan, log: SourceName, state: FileState) -> Self {
         let FileState { entry, .. } = state;
-        let (name, after) = (entry.name.clone(), entry.position);
+        let (name, after, waited) = (entry.name.clone(), entry.position, entry.waiting.clone());
         let log = log_entry(plan, log);
-        Self { groups, log, name, after, file: Ordered::new(entry), stored: AtomicU64::new(0) }
+        Self { groups, log, name, after, waited, file: Ordered::new(entry), stored: AtomicU64::new(0) }
     }
 
     /// Takes the last part, which is stored with those of other files. Says how many records were new,
@@ -270,6 +282,7 @@ impl<'t> Taking<'t> {
         let file = FileEntry {
             position: file.position.max(position),
             records: file.records + shown.records,
+            waiting: trouble.waiting.iter().map(|stretch| (stretch.start, stretch.end)).collect(),
             whole: Some(whole),
             skipped: trouble.skipped,
             broken: trouble.broken,
@@ -277,6 +290,11 @@ impl<'t> Taking<'t> {
         };
         groups.add(lot, Update { log: LogEntry { shown, ..log }, file: file.clone() })?;
         Ok((stored.into_inner(), file))
+    }
+
+    /// Whether what stands there is not in the store.
+    fn is_new(&self, position: u64) -> bool {
+        position > self.after || self.waited.iter().any(|(from, to)| (*from..*to).contains(&position))
     }
 
     /// What of a part is not in the store, and what that shows.
@@ -303,7 +321,7 @@ impl<'t> Taking<'t> {
         });
         // Few are filed under two hours.
         lot.rows.reserve(rows.len() + rows.len() / 16);
-        for row in rows.iter().filter(|row| row.place().2 > self.after) {
+        for row in rows.iter().filter(|row| self.is_new(row.place().2)) {
             shown.note_row(row);
             note(row.end().to());
             let plain = plain(row, log, file);
@@ -315,7 +333,7 @@ impl<'t> Taking<'t> {
             }));
         }
         for Kept { position, text, gateway, record } in kept {
-            if position > self.after {
+            if self.is_new(position) {
                 shown.note(&record);
                 note(match &record.fact {
                     Fact::Event(event) => event.at,
@@ -339,10 +357,12 @@ impl<'t> Taking<'t> {
 }
 
 /// What hindered the reading of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trouble {
     pub(crate) skipped: u64,
     pub(crate) broken: bool,
+    /// What waits for its templates.
+    pub(crate) waiting: Vec<Range<u64>>,
 }
 
 /// A row of a log's file as the store has it, under no hour yet.

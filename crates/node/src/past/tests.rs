@@ -110,6 +110,7 @@ fn logs() -> Vec<LogEntry> {
             name: FILE.into(),
             head: Content::of(b""),
             position: 0,
+            waiting: Vec::new(),
             whole: None,
             skipped: 0,
             records: 0,

@@ -538,7 +538,11 @@ impl Reading {
             reading::lines(&file, name.as_str(), input.digested(&digest), decoder, wanted)?;
         let part = told.part();
         let lines = part.position;
-        let trouble = Trouble { skipped: skipped + told.skips.lines(), broken: told.broken.is_some() };
+        let trouble = Trouble {
+            skipped: skipped + told.skips.lines(),
+            broken: told.broken.is_some(),
+            waiting: Vec::new(),
+        };
         let (stored, entry) = taking.finish(part, digest.content(), trouble)?;
         count(&shared.counters, told.lines + told.blank, told.skips.lines(), stored);
         if let Some((why, skip)) = told.skips.by_reason().first() {

@@ -166,6 +166,74 @@ fn templates_are_learned_from_files_that_are_in_the_store_already() {
     assert_eq!(&stats(&place)["logs"][0], log);
 }
 
+/// Messages without their sets of templates (RFC 7011, 3.3: a set says which it is, and how long).
+fn without_templates(messages: &[u8]) -> Vec<u8> {
+    let number = |at: usize| usize::from(u16::from_be_bytes([messages[at], messages[at + 1]]));
+    let mut kept = Vec::new();
+    for ends in ends(messages).windows(2) {
+        let start = kept.len();
+        kept.extend_from_slice(&messages[ends[0]..ends[0] + 16]);
+        let mut set = ends[0] + 16;
+        while set < ends[1] {
+            let next = set + number(set + 2);
+            if number(set) != 2 {
+                kept.extend_from_slice(&messages[set..next]);
+            }
+            set = next;
+        }
+        let length = u16::try_from(kept.len() - start).unwrap();
+        kept[start + 2..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    kept
+}
+
+#[test]
+fn what_waits_for_its_template_is_stored_once_when_that_comes() {
+    let place = Workplace::with_whole_lab();
+    let whole = place.bytes("gw-a.nat.ipfix");
+    let import = "import --store past --inventory inventory.json ipfix-nat:nat.ipfix*";
+    let records = |place: &Workplace| stats(place)["logs"][0]["records"].as_u64().unwrap();
+    place.write("nat.ipfix", &whole);
+    place.run(import).well();
+    let all = records(&place);
+    fs::remove_dir_all(place.path("past")).unwrap();
+    // Rotated, and the file that has the templates comes last.
+    let half = ends(&whole)[ends(&whole).len() / 2];
+    let newer = without_templates(&whole[half..]);
+    for cut in [newer.len() / 2, newer.len()] {
+        place.write("nat.ipfix", &newer[..cut]);
+        place.run(import).exits(3);
+        assert_eq!(records(&place), 0);
+    }
+    place.write("nat.ipfix.1", &whole[..half]);
+    for _ in 0..2 {
+        place.run(import).well();
+        assert_eq!(records(&place), all);
+    }
+}
+
+#[test]
+fn what_waits_in_vain_keeps_nothing_else_from_being_stored_once() {
+    let place = Workplace::with_whole_lab();
+    let whole = place.bytes("gw-a.nat.ipfix");
+    let import = "import --store past --inventory inventory.json ipfix-nat:nat.ipfix";
+    // A message of version 10 with data of template 999, and one whose set is cut.
+    let stranger = [0, 10, 0, 28, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 3, 231, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8];
+    let faulty = [0, 10, 0, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 1, 0, 0, 99];
+    let (before, after) = whole.split_at(ends(&whole)[2]);
+    let mixed = [before, &stranger, &faulty, after].concat();
+    place.write("nat.ipfix", &mixed);
+    place.run(import);
+    let all = stats(&place)["logs"][0]["records"].clone();
+    fs::remove_dir_all(place.path("past")).unwrap();
+    for cut in [mixed.len() / 2, mixed.len(), mixed.len()] {
+        place.write("nat.ipfix", &mixed[..cut]);
+        place.run(import);
+    }
+    assert_eq!(stats(&place)["logs"][0]["records"], all);
+    place.run("store verify past").well();
+}
+
 #[test]
 fn a_store_whose_inventory_is_damaged_is_not_written_on() {
     let place = Workplace::with_alibaba();

@@ -73,6 +73,7 @@ impl Held {
             self.by_template.remove(&(set.id, number));
             self.bytes -= set.body.len();
             out.unreadable.push((set.position, NO_TEMPLATE));
+            out.waiting.push(set.position..set.position + set.body.len() as u64);
         }
     }
 }

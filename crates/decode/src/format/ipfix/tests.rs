@@ -93,6 +93,7 @@ fn data_waits_for_its_template_and_keeps_its_place() {
     assert_eq!(&*said.records[0].text, expected);
     let said = all(Told::Events, &[ipfix(2, &[data(256, CREATED)]), late[1].clone()]);
     assert_eq!(said.unreadable, [(20, Unreadable::because("data whose template did not come"))]);
+    assert_eq!((said.waiting.len(), said.waiting[0].start), (1, 20));
 }
 
 #[test]
