@@ -250,6 +250,11 @@ impl Manifest {
         old.map(|(name, _)| name).try_for_each(|name| place.remove(name))
     }
 
+    /// Who wrote the one of that number, if it can be read.
+    pub(crate) fn writer_of(place: &Place, number: u64) -> Option<u64> {
+        read(place, &name(number)).ok().map(|manifest| manifest.writer)
+    }
+
     /// Whether there is none, not even a damaged one, with a higher number.
     pub(crate) fn is_newest(&self, place: &Place) -> Result<bool, StoreError> {
         Ok(place.names("")?.iter().filter_map(|name| number(name)).all(|number| number <= self.number))

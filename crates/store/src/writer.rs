@@ -192,10 +192,12 @@ impl Writer {
         next.dropped.extend(gone.iter().cloned());
         next.number = self.manifest.number + 1;
         next.writer = self.lots.names.writer;
-        // Where only one writes, a name that is taken was taken by ourselves: when publishing failed in the middle.
-        // Somebody may have read that manifest, so that this one gets another number.
+        // A name that is taken may have been taken by ourselves: when publishing failed in the middle, or went well
+        // and nobody told us. Somebody may have read that manifest, so that this one gets another number.
         while let Err(error) = next.publish(&self.place) {
-            let is_ours = self.lock.is_some() && matches!(error, StoreError::Fenced { .. });
+            let is_ours = matches!(error, StoreError::Fenced { .. })
+                && (self.lock.is_some()
+                    || Manifest::writer_of(&self.place, next.number) == Some(next.writer));
             if !is_ours || next.number > self.manifest.number + TRIES {
                 return Err(error);
             }
@@ -298,7 +300,7 @@ fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{Writer, WrittenLot};
-    use crate::Store;
+    use crate::{Store, StoreError};
     use std::{
         io,
         sync::{
@@ -338,10 +340,15 @@ mod tests {
     #[test]
     fn a_manifest_that_was_half_published_keeps_nobody_from_writing() {
         // A commit without a lot writes a manifest and its copy.
-        for (file, after) in [(3, false), (3, true), (4, false), (4, true)] {
+        let half = [(3, false), (3, true), (4, false), (4, true)];
+        for ((file, after), is_locked) in half.into_iter().flat_map(|at| [(at, true), (at, false)]) {
             let place = tempfile::tempdir().unwrap();
             let disk = Refuses { file, after, files: AtomicU64::new(0) };
             let mut writer = Writer::open_on(place.path(), OnDisk::of(Arc::new(disk))).unwrap();
+            if !is_locked {
+                // As in a bucket.
+                writer.lock = None;
+            }
             writer.commit(WrittenLot::default(), |_| ()).unwrap();
             writer.commit(WrittenLot::default(), |_| ()).unwrap_err();
             writer.commit(WrittenLot::default(), |_| ()).unwrap();
@@ -351,5 +358,19 @@ mod tests {
             assert_eq!(Writer::open(place.path()).unwrap().manifest().number, number, "{file} {after}");
             Store::open(place.path()).unwrap();
         }
+    }
+
+    #[test]
+    fn where_nothing_is_locked_another_manifest_of_the_same_number_is_not_ours() {
+        let place = tempfile::tempdir().unwrap();
+        let [mut one, mut other] = [(); 2].map(|()| {
+            let mut writer = Writer::open(place.path()).unwrap();
+            writer.lock = None;
+            writer
+        });
+        one.commit(WrittenLot::default(), |_| ()).unwrap();
+        let refused = other.commit(WrittenLot::default(), |_| ()).unwrap_err();
+        assert!(matches!(refused, StoreError::Fenced { .. }), "{refused}");
+        one.commit(WrittenLot::default(), |_| ()).unwrap();
     }
 }
