@@ -103,6 +103,11 @@ pub(crate) fn cross<'k>(leg: &Leg<'_>, inquiry: &Inquiry<'_, '_, 'k>) -> Option<
     if hidden.iter().any(|stay| !candidates.iter().any(|candidate| candidate.is_of(site, stay))) {
         return Some(Crossing::Absent(absence::switched_off(leg, inquiry)));
     }
+    if leg.at.from() < site.forgotten {
+        // Whoever else was there may have been dropped.
+        let passed = balance::passed(leg);
+        candidates.retain(|candidate| candidate.excludes_all(site, leg.at, passed));
+    }
     if candidates.is_empty() {
         return Some(Crossing::Absent(absence::explain(leg, inquiry)?));
     }
@@ -254,6 +259,12 @@ impl<'k> Candidate<'k> {
         self.stays.iter().any(|stay| stay.proves(at))
     }
 
+    /// The same of a flow that was seen during `at`, and which a balancer carried when it had `passed`.
+    fn excludes_all(&self, site: &SiteMap, at: Span, passed: Span) -> bool {
+        let carried = site.gateway(self.gateway).kind == GatewayKind::Balancer;
+        self.is_proven(if carried { passed } else { at })
+    }
+
     /// Whether only the records on either side of a silence speak for it.
     fn is_bridged(&self, at: Span) -> bool {
         self.stays.iter().all(|stay| stay.is_gap(at))
@@ -319,8 +330,7 @@ fn certainty<'k>(
         && translators.iter().all(|t| shows_all(site, t.gateway, told_of(t.gateway), only_translator));
     let passed = balance::passed(leg);
     move |candidate| {
-        let carried = site.gateway(candidate.gateway).kind == GatewayKind::Balancer;
-        let proven = only_translator && candidate.is_proven(if carried { passed } else { at });
+        let proven = only_translator && candidate.excludes_all(site, at, passed);
         let bridged = candidate.is_bridged(at);
         let sure = (proven || (nothing_missing && !bridged))
             && full_key

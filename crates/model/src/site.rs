@@ -30,6 +30,8 @@ pub struct Site {
     pub logs: Vec<Log>,
     /// Who held which address when, in order of realm and address.
     pub tenures: Vec<Tenure>,
+    /// Of earlier times not every session is there any more: what ended well before this may have been dropped.
+    pub forgotten: LogTime,
 }
 
 /// A shared egress or ingress point.
@@ -229,6 +231,7 @@ impl Site {
             gateways: Vec::new(),
             logs: Vec::new(),
             tenures: Vec::new(),
+            forgotten: LogTime::BEGINNING,
         }
     }
 

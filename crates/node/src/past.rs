@@ -91,6 +91,7 @@ impl Past {
             recent: None,
         };
         let expired = LogFacts::moment(past.store.manifest().expired);
+        site.forgotten = expired.unwrap_or(LogTime::BEGINNING);
         for entry in past.store.manifest().logs.clone() {
             let Ok(format) = entry.format.parse::<Format>() else {
                 unread.push(Unread::unknown_format(&entry.name, &entry.format));

@@ -27,6 +27,7 @@ mod manifest;
 mod merge;
 mod others;
 mod place;
+mod rewrite;
 mod stats;
 mod store;
 mod verify;

@@ -4,7 +4,7 @@
 //! have the name, so that of two writers one is refused (on an object store: a conditional put). Each is
 //! written twice; a damaged one is read from its copy.
 
-use crate::{StoreError, place::Place};
+use crate::{StoreError, others, place::Place};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use unmasq_io::source::Content;
@@ -75,6 +75,24 @@ pub struct RecordsEntry {
     pub bytes: u64,
     /// The CRC-32 of all its bytes.
     pub checksum: u32,
+    /// Each of its records tells of no moment after some last one: the earliest and the latest of those, if they are
+    /// known. The earliest may be too early.
+    #[serde(default)]
+    pub told: Option<(Moment, Moment)>,
+}
+
+impl RecordsEntry {
+    /// `None` if there is nothing in it.
+    pub(crate) fn of(name: String, written: &others::Written) -> Option<Self> {
+        let others::Written { lines, bytes, checksum, told } = *written;
+        let told = told.map(|told| (told.from().as_unix_us(), told.to().as_unix_us()));
+        (lines > 0).then_some(Self { name, lines, bytes, checksum, told })
+    }
+
+    /// Whether any of it may have ended before a moment.
+    pub(crate) fn may_be_older(&self, before: LogTime) -> bool {
+        self.told.is_none_or(|(first, _)| first < before.as_unix_us())
+    }
 }
 
 /// A log that was imported, and what it showed.
@@ -127,6 +145,9 @@ pub struct FileEntry {
     pub records: u64,
     /// Whether it broke off before its end.
     pub broken: bool,
+    /// The last moment of which a record of it tells.
+    #[serde(default)]
+    pub last: Option<Moment>,
 }
 
 /// What records show of the site.

@@ -7,6 +7,7 @@ use crate::{
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use unmasq_model::LogTime;
 
 /// What was merged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -48,8 +49,10 @@ pub struct ToMerge {
     lots: Lots,
     /// Hours, each with files that have rows of it.
     hours: Vec<(i32, Vec<SegmentEntry>)>,
-    /// Files of other records.
+    /// Files of other records, …
     records: Vec<RecordsEntry>,
+    /// … of which only what ended later is kept.
+    expired: Option<LogTime>,
 }
 
 /// What was merged, and nobody knows yet.
@@ -78,6 +81,7 @@ impl Writer {
             lots: self.lots(),
             hours: self.unmerged(depth, &may).into_iter().map(owned).collect(),
             records: self.small_records(&may).into_iter().cloned().collect(),
+            expired: self.manifest().dropped_before(),
         }
     }
 
@@ -246,7 +250,16 @@ impl ToMerge {
             .map(|entry| Others::open(self.lots.place(), &entry.name))
             .collect::<Result<Vec<_>, StoreError>>()?;
         let name = self.lots.unused(RECORDS, "", "jsonl.zst");
-        self.lots.records(name, |out| others::merge(&files, out)).map(Some)
+        let old = self.expired.filter(|before| self.records.iter().any(|entry| entry.may_be_older(*before)));
+        let told = || {
+            let told = self.records.iter().map(|entry| entry.told).collect::<Option<Vec<_>>>()?;
+            Some((told.iter().map(|told| told.0).min()?, told.iter().map(|told| told.1).max()?))
+        };
+        let merged = self.lots.records(name, |out| match old {
+            Some(before) => others::merge_since(before, &files, out),
+            None => others::merge(&files, out),
+        })?;
+        Ok(merged.map(|entry| RecordsEntry { told: entry.told.or_else(told), ..entry }))
     }
 }
 

@@ -7,8 +7,10 @@
 
 mod frames;
 mod key;
+mod old;
 
 pub use key::Key;
+pub(crate) use old::OPEN_KEPT;
 
 use crate::{StoreError, place::Place};
 use frames::{Frames, Packer};
@@ -16,10 +18,12 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     io::Write,
+    mem,
+    path::Path,
     sync::{Arc, OnceLock},
 };
-use unmasq_decode::{Fact, Record};
-use unmasq_model::{GatewayName, LogTime, SourceName};
+use unmasq_decode::Record;
+use unmasq_model::{GatewayName, LogTime, SourceName, Span};
 
 /// A record in its place.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -49,11 +53,13 @@ struct Line<O> {
 /// Writes records; one that has two keys is written twice.
 pub(crate) fn write(others: &[Other], out: &mut impl Write) -> std::io::Result<Written> {
     let mut lines: Vec<String> = Vec::with_capacity(others.len());
+    let mut told = None;
     for other in others {
         for key in Key::of(&other.record) {
             let line = Line { key: key.to_string(), other };
             lines.push(serde_json::to_string(&line).expect("a record holds nothing that JSON cannot"));
         }
+        told = wider(told, old::last_moment(&other.record));
     }
     lines.sort_unstable();
     lines.dedup();
@@ -61,7 +67,7 @@ pub(crate) fn write(others: &[Other], out: &mut impl Write) -> std::io::Result<W
     for line in &lines {
         packer.line(line)?;
     }
-    packer.finish()
+    Ok(Written { told, ..packer.finish()? })
 }
 
 /// What was written.
@@ -69,10 +75,88 @@ pub(crate) struct Written {
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
     pub(crate) checksum: u32,
+    /// From the earliest to the latest of the last moments of which records tell, if they were looked at.
+    pub(crate) told: Option<Span>,
 }
+
+/// A line of a file, and what it says.
+pub(crate) struct Filed {
+    key: String,
+    line: String,
+    other: Other,
+}
+
+/// No more lines of one key than this are looked at together.
+const KEY_LINES: usize = 1 << 16;
 
 /// Merges files into one: each line once.
 pub(crate) fn merge(files: &[Others], out: &mut impl Write) -> Result<Written, StoreError> {
+    let mut packer = Packer::new(out);
+    each_once(files, |line| packer.line(&line).map_err(written(files)))?;
+    packer.finish().map_err(written(files))
+}
+
+/// The same without what ended before a moment.
+pub(crate) fn merge_since(
+    before: LogTime,
+    files: &[Others],
+    out: &mut impl Write,
+) -> Result<Written, StoreError> {
+    retain(files, out, |filed| old::leave_out(before, filed))
+}
+
+/// Writes what a file has of all logs but one; says how many records it had of that.
+pub(crate) fn without(
+    file: Others,
+    log: &SourceName,
+    out: &mut impl Write,
+) -> Result<(Written, u64), StoreError> {
+    let mut left_out = 0;
+    let is_first = |filed: &Filed| {
+        Key::of(&filed.other.record).first().is_some_and(|first| first.to_string() == filed.key)
+    };
+    let written = retain(&[file], out, |filed| {
+        filed.retain(|filed| {
+            let is_kept = filed.other.log != *log;
+            left_out += u64::from(!is_kept && is_first(filed));
+            is_kept
+        });
+    })?;
+    Ok((written, left_out))
+}
+
+/// Merges files into one, of each key only what `keep` leaves of it.
+fn retain(
+    files: &[Others],
+    out: &mut impl Write,
+    mut keep: impl FnMut(&mut Vec<Filed>),
+) -> Result<Written, StoreError> {
+    let mut packer = Packer::new(out);
+    let (mut same, mut told) = (Vec::<Filed>::new(), None);
+    let mut pack = |same: &mut Vec<Filed>| {
+        keep(same);
+        same.drain(..).try_for_each(|filed| {
+            told = wider(told, old::last_moment(&filed.other.record));
+            packer.line(&filed.line)
+        })
+    };
+    each_once(files, |line| {
+        let Line { key, other }: Line<Other> = files[0].parsed(&line)?;
+        if same.last().is_some_and(|last| last.key != key) || same.len() == KEY_LINES {
+            pack(&mut same).map_err(written(files))?;
+        }
+        same.push(Filed { key, line, other });
+        Ok(())
+    })?;
+    pack(&mut same).map_err(written(files))?;
+    Ok(Written { told, ..packer.finish().map_err(written(files))? })
+}
+
+/// Gives every line of some files to `take`, in order, each once.
+fn each_once(
+    files: &[Others],
+    mut take: impl FnMut(String) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let mut inputs = Vec::new();
     for file in files {
         let mut lines = file.frames.lines();
@@ -80,44 +164,29 @@ pub(crate) fn merge(files: &[Others], out: &mut impl Write) -> Result<Written, S
             inputs.push((first, lines));
         }
     }
-    let written =
-        |error| StoreError::write(files.first().map_or(std::path::Path::new(""), |f| f.frames.path()))(error);
-    let mut packer = Packer::new(out);
     let mut last = String::new();
     // Files are few, and lines are long: to look at each file's next line costs little beside packing one.
     while let Some(least) = (0..inputs.len()).min_by(|one, other| inputs[*one].0.cmp(&inputs[*other].0)) {
         let next = inputs[least].1.next().transpose()?;
         let line = match next {
-            Some(next) => std::mem::replace(&mut inputs[least].0, next),
+            Some(next) => mem::replace(&mut inputs[least].0, next),
             None => inputs.swap_remove(least).0,
         };
         if line != last {
-            packer.line(&line).map_err(written)?;
-            last = line;
+            last.clone_from(&line);
+            take(line)?;
         }
     }
-    packer.finish().map_err(written)
+    Ok(())
 }
 
-/// Writes what a file has of all logs but one; says how many records it had of that.
-pub(crate) fn without(
-    file: &Others,
-    log: &SourceName,
-    out: &mut impl Write,
-) -> Result<(Written, u64), StoreError> {
-    let mut packer = Packer::new(out);
-    let written = |error| StoreError::write(file.frames.path())(error);
-    let mut left_out = 0;
-    for line in file.frames.lines() {
-        let line = line?;
-        let Line { key, other }: Line<Other> = file.parsed(&line)?;
-        if other.log != *log {
-            packer.line(&line).map_err(written)?;
-        } else if Key::of(&other.record).first().is_some_and(|first| first.to_string() == key) {
-            left_out += 1;
-        }
-    }
-    Ok((packer.finish().map_err(written)?, left_out))
+/// What went wrong with writing what some files become.
+fn written(files: &[Others]) -> impl Fn(std::io::Error) -> StoreError + '_ {
+    |error| StoreError::write(files.first().map_or(Path::new(""), |file| file.frames.path()))(error)
+}
+
+fn wider(told: Option<Span>, at: LogTime) -> Option<Span> {
+    Some(told.map_or(Span::at(at), |told| Span::between(told.from().min(at), told.to().max(at))))
 }
 
 /// A file of them.
@@ -181,17 +250,13 @@ impl Others {
         Ok(false)
     }
 
-    /// The last moment of which any of them tells; `None` if there is none.
-    pub(crate) fn last_moment(&self) -> Result<Option<LogTime>, StoreError> {
-        let mut last = None;
+    /// From the earliest to the latest of the last moments of which they tell; `None` if there is none.
+    pub(crate) fn told(&self) -> Result<Option<Span>, StoreError> {
+        let mut told = None;
         for line in self.frames.lines() {
-            let told = match self.read(&line?)?.record.fact {
-                Fact::Event(event) => event.at,
-                Fact::Whole { end, .. } => end.to(),
-            };
-            last = last.max(Some(told));
+            told = wider(told, old::last_moment(&self.read(&line?)?.record));
         }
-        Ok(last)
+        Ok(told)
     }
 
     /// Gives each to `take`; one that has two keys comes twice.

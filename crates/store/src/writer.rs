@@ -94,20 +94,23 @@ impl Lots {
             let name = self.unused(RECORDS, "", "jsonl.zst");
             let path = self.place.path_of(&name);
             let write = |out: &mut Unpublished| others::write(others, out).map_err(StoreError::write(&path));
-            written.records = Some(self.records(name, write)?);
+            written.records = self.records(name, write)?;
         }
         Ok(written)
     }
 
+    /// Writes a file of other records; none if nothing is in it.
     pub(crate) fn records(
         &self,
         name: String,
         write: impl FnOnce(&mut Unpublished) -> Result<others::Written, StoreError>,
-    ) -> Result<RecordsEntry, StoreError> {
+    ) -> Result<Option<RecordsEntry>, StoreError> {
         let mut file = self.place.begin(&name)?;
-        let others::Written { lines, bytes, checksum } = write(&mut file)?;
-        file.publish()?;
-        Ok(RecordsEntry { name, lines, bytes, checksum })
+        let entry = RecordsEntry::of(name, &write(&mut file)?);
+        if entry.is_some() {
+            file.publish()?;
+        }
+        Ok(entry)
     }
 }
 

@@ -117,13 +117,16 @@ fn merged_text(merged: &Merged) -> String {
 }
 
 fn expired_text(expired: &Expired) -> String {
-    match expired.files {
-        0 => "  nothing is that old\n".to_owned(),
-        files => {
-            let hint = report::dim("the space is free when nobody can be reading them, with a later import");
-            format!("  {files} files dropped: {} rows, {}; {hint}\n", expired.rows, size(expired.bytes))
-        }
+    let mut text = String::new();
+    if expired.files > 0 {
+        let hint = report::dim("the space is free when nobody can be reading them, with a later import");
+        let (files, rows, bytes) = (expired.files, expired.rows, size(expired.bytes));
+        text += &format!("  {files} files dropped: {rows} rows, {bytes}; {hint}\n");
     }
+    if expired.left_out > 0 {
+        text += &format!("  {} older records left out of others\n", expired.left_out);
+    }
+    if text.is_empty() { "  nothing is that old\n".to_owned() } else { text }
 }
 
 fn forgotten_text(forgotten: &Forgotten) -> String {

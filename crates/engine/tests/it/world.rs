@@ -79,6 +79,7 @@ impl World {
                 log("lb-inner.log"),
             ],
             tenures: Vec::new(),
+            forgotten: LogTime::BEGINNING,
         };
         Self { site, memory: Memory::default(), lines: 0 }
     }

@@ -25,7 +25,7 @@ use unmasq_index::Row;
 use unmasq_io::source::Content;
 use unmasq_model::{GatewayName, LogTime, Protocol, SourceName, Span, Translation};
 use unmasq_store::{
-    FileEntry, LogEntry, LogFacts, Lot, LotFiles, Lots, Manifest, Other, Plain, ShownEntry, Writer,
+    FileEntry, LogEntry, LogFacts, Lot, LotFiles, Lots, Manifest, Moment, Other, Plain, ShownEntry, Writer,
     WrittenLot, hours,
 };
 
@@ -215,6 +215,7 @@ impl FileState {
             skipped: 0,
             records: 0,
             broken: false,
+            last: None,
         };
         Self { entry, is_unchanged: false }
     }
@@ -253,6 +254,7 @@ impl Takes for Taking<'_> {
         self.file.pass(number, |file| {
             file.position = file.position.max(position);
             file.records += shown.records;
+            file.last = file.last.max(last(&shown));
             let update = Update { log: LogEntry { shown, ..self.log.clone() }, file: file.clone() };
             self.groups.commit(lot, written?, vec![update])
         })
@@ -282,7 +284,8 @@ impl<'t> Taking<'t> {
         let file = FileEntry {
             position: file.position.max(position),
             records: file.records + shown.records,
-            waiting: trouble.waiting.iter().map(|stretch| (stretch.start, stretch.end)).collect(),
+            last: file.last.max(last(&shown)),
+            waiting: trouble.waiting.into_iter().map(|stretch| (stretch.start, stretch.end)).collect(),
             whole: Some(whole),
             skipped: trouble.skipped,
             broken: trouble.broken,
@@ -354,6 +357,11 @@ impl<'t> Taking<'t> {
         self.stored.fetch_add(shown.records, Ordering::Relaxed);
         (lot, shown)
     }
+}
+
+/// The last moment that records show.
+fn last(shown: &ShownEntry) -> Option<Moment> {
+    shown.stretches.iter().map(|(_, _, _, last)| *last).max()
 }
 
 /// What hindered the reading of a file.

@@ -32,8 +32,12 @@ pub(super) fn is_settled(knowledge: &Knowledge, asked: &Lookup, realm: &Realm) -
 
 /// What of `during` none of the covered stretches contains.
 fn gaps(during: Span, covered: impl Iterator<Item = (LogTime, LogTime)>) -> Vec<Gap> {
-    // A log that has only begun may cover nothing yet.
+    // A log that has only begun may cover nothing yet; so may one of which what it covered was dropped.
     let mut covered: Vec<(LogTime, LogTime)> = covered.filter(|(since, until)| since < until).collect();
+    if during.from() == during.to() {
+        let is_covered = covered.iter().any(|(since, until)| (*since..=*until).contains(&during.from()));
+        return if is_covered { Vec::new() } else { vec![Gap { from: during.from(), to: during.to() }] };
+    }
     covered.sort_unstable();
     let mut gaps = Vec::new();
     let mut from = during.from();

@@ -115,6 +115,7 @@ fn logs() -> Vec<LogEntry> {
             skipped: 0,
             records: 0,
             broken: false,
+            last: None,
         }],
         shown: ShownEntry {
             gateways: [0, 1].map(GatewayIx).map(gateway_name).into(),

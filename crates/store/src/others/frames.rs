@@ -104,7 +104,8 @@ impl<'o, W: Write> Packer<'o, W> {
         self.out.put(&directory)?;
         self.out.put(&starts.to_le_bytes())?;
         self.out.put(&crc32fast::hash(&directory).to_le_bytes())?;
-        Ok(Written { lines: self.count, bytes: self.out.bytes, checksum: self.out.crc.finalize() })
+        let (lines, bytes, checksum) = (self.count, self.out.bytes, self.out.crc.finalize());
+        Ok(Written { lines, bytes, checksum, told: None })
     }
 }
 

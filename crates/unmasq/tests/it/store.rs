@@ -284,6 +284,40 @@ fn what_is_old_goes_and_is_not_called_absent() {
     place.run("store verify past").well();
 }
 
+#[test]
+fn events_go_when_they_are_old_and_nobody_else_is_named_for_them() {
+    let place = Workplace::with_whole_lab();
+    place.run("import --store past --inventory inventory.json").exits(0);
+    let trace = format!("trace --store past --evidence ref {LAB}");
+    let named = |place: &Workplace| -> Vec<[Value; 2]> {
+        let traces = crate::run::traces(&place.run(&trace).well().out);
+        let inside =
+            |end: &Value| if end["status"] == "traced" { end["inside"].clone() } else { Value::Null };
+        traces.iter().map(|trace| [&trace["src"], &trace["dest"]].map(inside)).collect()
+    };
+    let others = |place: &Workplace| stats(place)["others"].as_u64().unwrap();
+    let (had, all) = (others(&place), named(&place));
+    // An hour after the middle of what the lab recorded: so much more is kept than is said.
+    let expire = "store expire past --before 2026-11-22T11:58:31Z";
+    assert!(place.run(expire).well().out.contains("older records left out"));
+    let left = others(&place);
+    assert!(left < had, "{left} of {had}");
+    assert!(place.run(expire).well().out.contains("nothing is that old"));
+    assert_eq!(others(&place), left);
+    place.run("store verify past").well();
+    let (mut same, mut nobody) = (0, 0);
+    for (before, after) in all.iter().zip(&named(&place)).flat_map(|(before, after)| before.iter().zip(after))
+    {
+        if after.is_null() {
+            nobody += usize::from(!before.is_null());
+        } else {
+            assert_eq!(before, after, "another is named");
+            same += 1;
+        }
+    }
+    assert!(same > 0 && nobody > 0, "{same} {nobody}");
+}
+
 /// The names of the files in a folder, in order.
 fn names(place: &Workplace, folder: &str) -> Vec<String> {
     let entries = fs::read_dir(place.path(folder)).unwrap();

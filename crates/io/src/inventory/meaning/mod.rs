@@ -11,7 +11,7 @@ use super::{Balancer, InventoryError, LogFile, Notes, path::Path as Key, raw};
 use gateway::Gateways;
 use network::Networks;
 use std::{collections::BTreeMap, path::Path};
-use unmasq_model::Site;
+use unmasq_model::{LogTime, Site};
 
 /// The version of the format that is read here.
 const VERSION: u64 = 1;
@@ -42,6 +42,7 @@ pub(super) fn of(raw: &raw::Inventory, folder: &Path, notes: &Notes<'_>) -> Resu
         gateways: all,
         logs: Vec::new(),
         tenures,
+        forgotten: LogTime::BEGINNING,
     };
     Ok(Meaning { site, logs, balancers })
 }
