@@ -7,7 +7,7 @@ use std::hint::black_box;
 /// Sketch: nine bytes for each number; finding one touches a start, and its neighbours.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
-    /// Each key with its number, in order.
+    /// Each key with its number: by their first bits, and those that share them as they came.
     places: Vec<(u32, u32)>,
     /// Where the keys begin that share their first bits; one more at the end.
     starts: Vec<u32>,
@@ -23,18 +23,23 @@ impl Finder {
     /// # Panics
     /// When there are more than 2³².
     pub(super) fn of(keys: impl Iterator<Item = u32>) -> Self {
+        let keys: Vec<u32> = keys.collect();
         let number = |at: usize| u32::try_from(at).expect("fewer than 2³² places");
-        let mut places: Vec<(u32, u32)> = keys.enumerate().map(|(at, key)| (key, number(at))).collect();
-        places.shrink_to_fit();
-        places.sort_unstable();
-        let bits = (places.len() / SHARING).next_power_of_two().trailing_zeros().max(1);
+        let bits = (keys.len() / SHARING).next_power_of_two().trailing_zeros().max(1);
         let shift = u32::BITS - bits;
-        let mut starts = Vec::with_capacity((1 << bits) + 1);
-        for (at, (key, _)) in places.iter().enumerate() {
-            starts.resize((key >> shift) as usize + 1, number(at));
+        let bucket = |key: u32| (key >> shift) as usize;
+        let mut starts = vec![0; (1 << bits) + 1];
+        keys.iter().for_each(|key| starts[bucket(*key) + 1] += 1);
+        starts.iter_mut().fold(0, |before, start| {
+            *start += before;
+            *start
+        });
+        let (mut next, mut places) = (starts.clone(), vec![(0, 0); keys.len()]);
+        for (at, key) in keys.into_iter().enumerate() {
+            let next = &mut next[bucket(key)];
+            places[*next as usize] = (key, number(at));
+            *next += 1;
         }
-        starts.resize((1 << bits) + 1, number(places.len()));
-        // What was skipped begins where the next does: `resize` gave it just that.
         Self { places, starts, shift }
     }
 

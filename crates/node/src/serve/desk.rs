@@ -168,7 +168,7 @@ impl<'s> Desk<'s> {
             self.waiting.retain(|message| !matches!(message, Message::Batch { .. } | Message::Asked { .. }));
         }
         self.waiting.extend(messages);
-        let taken = self.take_all();
+        let taken = self.answer_first().and_then(|()| self.take_all());
         // Whatever cannot be taken, nobody who is here waits for longer than was promised.
         if let Err(error) = taken.and(self.sweep()).and(self.look_after_old()).and(self.trace()) {
             self.shared.counters.errors.add(1);
@@ -176,6 +176,23 @@ impl<'s> Desk<'s> {
             self.shared.clock.sleep(super::PAUSE);
         }
         self.count();
+    }
+
+    /// Takes alerts that came and traces them, before lots are looked into that came with them: of what is known by now
+    /// nobody need wait for those.
+    fn answer_first(&mut self) -> Result<(), NodeError> {
+        let is_lots = |message: &Message| matches!(message, Message::Lots { .. });
+        let is_alerts = |message: &Message| matches!(message, Message::Alerts(_));
+        if self.is_catching_up() || !self.waiting.iter().any(is_lots) || !self.waiting.iter().any(is_alerts) {
+            return Ok(());
+        }
+        // What is told of alerts stays in the order in which it came; so does what is told of lots.
+        let is_of_alerts = |message: &Message| matches!(message, Message::Alerts(_) | Message::Read(_));
+        let (first, then): (VecDeque<_>, _) = self.waiting.drain(..).partition(is_of_alerts);
+        self.waiting = first;
+        let taken = self.take_all();
+        self.waiting.extend(then);
+        taken.and_then(|()| self.trace())
     }
 
     fn take_all(&mut self) -> Result<(), NodeError> {
