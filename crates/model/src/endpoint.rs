@@ -32,13 +32,17 @@ impl Endpoint {
 /// Whether the world may meet this address: it is not of those that everybody may use inside (RFC 1918,
 /// RFC 6598, RFC 4193), nor of one link or host (RFC 3927, RFC 4291).
 #[must_use]
+#[inline]
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_private() || shared || ip.is_link_local() || ip.is_loopback())
-        }
+        IpAddr::V4(ip) => match ip.octets() {
+            [10 | 127, ..] => false,
+            [100, second, ..] => !(64..128).contains(&second),
+            [169, second, ..] => second != 254,
+            [172, second, ..] => !(16..32).contains(&second),
+            [192, second, ..] => second != 168,
+            _ => true,
+        },
         IpAddr::V6(ip) => !(ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback()),
     }
 }
@@ -125,6 +129,22 @@ impl Role {
             Self::Client => Self::Server,
             Self::Server => Self::Client,
             Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn public_is_what_no_document_keeps_for_inside() {
+        for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |second| (first, second))) {
+            let ip = Ipv4Addr::new(first, second, 7, 1);
+            let shared = first == 100 && second & 0xc0 == 64;
+            let inside = ip.is_private() || shared || ip.is_link_local() || ip.is_loopback();
+            assert_eq!(is_public(ip.into()), !inside, "{ip}");
         }
     }
 }
