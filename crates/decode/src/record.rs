@@ -13,7 +13,8 @@ pub trait Decoder: Send {
     /// When the frame says nothing that can be understood; `out` is then as it was.
     fn decode(&mut self, frame: &[u8], out: &mut Vec<Record>) -> Result<(), Unreadable>;
 
-    /// What `frame` says, if that is one [`Brief`]; `None` says nothing, and the frame is to be decoded.
+    /// What `frame` says, if that is one [`Brief`]; `None` says nothing, and the frame is to be decoded. Asked
+    /// again, with nothing decoded in between, it says the same.
     ///
     /// A format of which nearly every line is one spares those who want few of its records most of the
     /// work.

@@ -39,7 +39,7 @@ pub use known::Known;
 pub use numbered::Numbered;
 pub use open::{News, OldQuestion, OpenQuestions};
 pub use patience::{Heard, Next, Patience, SaidSoFar, still_waiting};
-pub use sieve::{Margins, Sieve, Wants};
+pub use sieve::{Margins, Plain, Sieve, Wants};
 pub use site_map::{SiteMap, Translators};
 
 use known::Inquiry;

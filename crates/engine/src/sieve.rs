@@ -4,17 +4,19 @@
 //! be kept. A sieve knows by what keys and times [`trace`](crate::trace()) asks, and nothing of what
 //! it concludes; it may keep too much, never too little.
 //!
-//! Sketch: an alert is two keys of 16 bytes for each of its ends. Almost every record of a log concerns no
-//! alert and is told so by one word, of a table that a core's cache holds.
+//! Sketch: an alert is one key of 16 bytes, and one for each of its ends. Almost every record of a log concerns no
+//! alert and is told so by one word of a table. Where that is larger than a core's cache, to wait for the word
+//! takes longer than all else; so many records are asked about together, and wait together.
 
 mod keys;
 
 use crate::balance;
 use foldhash::fast::FixedState;
-use keys::Keys;
 pub(crate) use keys::{Bits, key_of, key_of_ip, seconds};
+use keys::{Keys, key_of_flow, key_of_plain_flow};
 use std::{
     collections::{BTreeMap, HashSet},
+    iter,
     net::{IpAddr, SocketAddrV4},
     time::Duration,
 };
@@ -40,7 +42,7 @@ pub struct Wants {
     margins: Margins,
     /// By which other names logs know an outside address.
     aliases: BTreeMap<IpAddr, Vec<IpAddr>>,
-    /// Translated five-tuples.
+    /// Translated five-tuples, whichever end is ours.
     flows: Keys,
     /// Five-tuples without our address: a log may know it by another name.
     renamed: Keys,
@@ -61,6 +63,31 @@ pub struct Wants {
 /// Tells which records traces may ask for.
 #[derive(Debug)]
 pub struct Sieve(Option<Wants>);
+
+/// What a sieve looks at of a plain session of a source NAT that left the peer as it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain {
+    /// Between ports of which protocol it is.
+    pub protocol: Protocol,
+    /// Our endpoint as the world saw it.
+    pub outside: SocketAddrV4,
+    /// Our endpoint.
+    pub inside: SocketAddrV4,
+    /// The peer.
+    pub remote: SocketAddrV4,
+    /// When its packets passed.
+    pub reach: Span,
+}
+
+impl Plain {
+    fn flow(&self) -> u64 {
+        key_of_plain_flow(self.protocol, self.outside, self.remote)
+    }
+
+    fn may_stand_for_public(&self) -> bool {
+        may_stand_for_public((*self.outside.ip()).into(), Some((*self.inside.ip()).into()))
+    }
+}
 
 impl Wants {
     /// Nothing, at this site.
@@ -90,16 +117,21 @@ impl Wants {
     /// Adds everything that the trace of an alert may ask about its own two ends.
     pub fn add(&mut self, protocol: Protocol, ends: PerEnd<Endpoint>, at: Span) {
         let seen = at.widened(self.margins.clock_bound);
+        let during = seen.widened(self.margins.silence);
+        let is_flow = self.flow(protocol, ends.src, ends.dest, during);
         for end in End::BOTH {
             let (ours, remote) = (ends[end], ends[end.other()]);
-            let during = seen.widened(self.margins.silence);
-            self.asked(protocol, ours, Some(remote), during);
+            if is_flow {
+                self.addresses.insert(keys::key_of_ip(ours.ip));
+            } else {
+                self.host(ours.ip, during);
+            }
             for ip in self.aliases.get(&ours.ip).cloned().unwrap_or_default() {
                 self.asked(protocol, Endpoint { ip, ..ours }, Some(remote), during);
             }
             if let (true, Some(port), Some(_)) = (protocol.has_ports(), ours.port, remote.port) {
                 let keys = if is_public(ours.ip) { &mut self.renamed_public } else { &mut self.renamed };
-                keys.add(key_of(protocol, None, port, remote), seen);
+                keys.add(key_of(protocol, port, remote), seen);
             }
             self.requests(Some(remote), seen.widened(balance::IDLE));
         }
@@ -114,7 +146,7 @@ impl Wants {
                         self.asked(*protocol, Endpoint { ip: *ip, port: *port }, *remote, *during);
                     }
                     ((None, Some(port)), Some(protocol), Some(remote)) if remote.port.is_some() => {
-                        self.renamed.add(key_of(*protocol, None, *port, *remote), *during);
+                        self.renamed.add(key_of(*protocol, *port, *remote), *during);
                     }
                     _ => {
                         let hosts = [outside.0, remote.map(|remote| remote.ip)];
@@ -141,13 +173,20 @@ impl Wants {
     }
 
     fn asked(&mut self, protocol: Protocol, ours: Endpoint, remote: Option<Endpoint>, during: Span) {
-        match (ours.port, remote) {
-            (Some(port), Some(remote)) if protocol.has_ports() && remote.port.is_some() => {
-                self.flows.add(key_of(protocol, Some(ours.ip), port, remote), during);
-                self.addresses.insert(keys::key_of_ip(ours.ip));
-            }
-            _ => self.host(ours.ip, during),
+        if remote.is_some_and(|remote| self.flow(protocol, ours, remote, during)) {
+            self.addresses.insert(keys::key_of_ip(ours.ip));
+        } else {
+            self.host(ours.ip, during);
         }
+    }
+
+    /// Adds a whole five-tuple; `false` if it is none.
+    fn flow(&mut self, protocol: Protocol, one: Endpoint, other: Endpoint, during: Span) -> bool {
+        let is_whole = protocol.has_ports() && one.port.is_some() && other.port.is_some();
+        if is_whole {
+            self.flows.add(key_of_flow(protocol, one, other), during);
+        }
+        is_whole
     }
 
     fn host(&mut self, ip: IpAddr, during: Span) {
@@ -188,10 +227,11 @@ impl Sieve {
             Question::Sessions(SessionsQuestion { protocol, outside, remote, during, .. }) => {
                 match (outside, protocol, remote.filter(|remote| remote.port.is_some())) {
                     ((Some(ip), Some(port)), Some(protocol), Some(remote)) if protocol.has_ports() => {
-                        wants.flows.cover(key_of(*protocol, Some(*ip), *port, remote), *during)
+                        let ours = Endpoint::new(*ip, Some(*port));
+                        wants.flows.cover(key_of_flow(*protocol, ours, remote), *during)
                     }
                     ((None, Some(port)), Some(protocol), Some(remote)) => {
-                        let key = key_of(*protocol, None, *port, remote);
+                        let key = key_of(*protocol, *port, remote);
                         wants.renamed.cover(key, *during) || wants.renamed_public.cover(key, *during)
                     }
                     ((Some(ip), _), ..) => wants.hosts.cover(keys::key_of_ip(*ip), *during),
@@ -239,21 +279,19 @@ impl Sieve {
         }
     }
 
-    /// The same of an IPv4 session between ports of a source NAT that left the peer as it was.
+    /// Says the same of many plain sessions together: gives the place of each that is kept to `kept`, in order.
     ///
     /// Nearly all records of a large log end here, so this looks at no more than it must.
-    #[must_use]
-    #[inline]
-    pub fn keeps_plain(
-        &self,
-        protocol: Protocol,
-        [outside, inside, remote]: [SocketAddrV4; 3],
-        reach: Span,
-    ) -> bool {
-        let Some(wants) = &self.0 else { return true };
-        let [outside, inside, remote] =
-            [outside, inside, remote].map(|at| Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) });
-        wants.tuple(protocol, outside.ip, outside.port.unwrap_or_default(), remote, Some(inside), reach)
+    pub fn sift(&self, sessions: &[Plain], mut kept: impl FnMut(usize)) {
+        let Some(wants) = &self.0 else { return (0..sessions.len()).for_each(kept) };
+        const TOGETHER: usize = u64::BITS as usize;
+        for (from, sessions) in (0..).step_by(TOGETHER).zip(sessions.chunks(TOGETHER)) {
+            // Nothing here depends on what was found before, so that all wait for memory at once.
+            let may_be = |(at, plain)| u64::from(wants.may_keep(plain)) << at;
+            let may_be = (0_u32..).zip(sessions).map(may_be).fold(0, |all, bit| all | bit);
+            wants.flows.bring_near(places(may_be).map(|at| sessions[at].flow()));
+            places(may_be).filter(|at| wants.plain(&sessions[*at])).for_each(|at| kept(from + at));
+        }
     }
 
     /// Whether a trace may ask for a record of any of these addresses, at whatever time: where some records
@@ -272,30 +310,48 @@ impl Wants {
         let Translation { protocol, outside, remote, inside, .. } = *translation;
         match (protocol, outside, remote.filter(|remote| remote.port.is_some())) {
             (Some(protocol), Outside { ip: Some(ip), ports: Ports::One(port) }, Some(remote)) => {
-                self.tuple(protocol, ip, port, remote, inside, reach)
+                let inside = inside.map(|inside| inside.ip);
+                self.tuple(protocol, Endpoint::new(ip, Some(port)), remote, inside, reach)
             }
             // It answers for more than one key.
             _ => outside.ip.is_none_or(|ip| self.addresses.contains(&keys::key_of_ip(ip))),
         }
     }
 
+    /// Whether a plain session may be kept; of three in a hundred that are not, this says so as well.
     #[inline]
+    fn may_keep(&self, plain: &Plain) -> bool {
+        // What there is nothing of need not be sought.
+        let of_host =
+            !self.hosts.is_empty() && self.hosts.may_have(keys::key_of_ip((*plain.outside.ip()).into()));
+        let of_renamed = !self.renamed.is_empty();
+        let of_public = !self.renamed_public.is_empty() && plain.may_stand_for_public();
+        let renamed = (of_renamed || of_public) && {
+            let key = key_of(plain.protocol, plain.outside.port(), endpoint(plain.remote));
+            (of_renamed && self.renamed.may_have(key)) | (of_public && self.renamed_public.may_have(key))
+        };
+        of_host | renamed | self.flows.may_have(plain.flow())
+    }
+
+    /// Whether it is kept.
+    fn plain(&self, plain: &Plain) -> bool {
+        let Plain { protocol, outside, inside, remote, reach } = *plain;
+        self.tuple(protocol, endpoint(outside), endpoint(remote), Some(endpoint(inside).ip), reach)
+    }
+
     fn tuple(
         &self,
         protocol: Protocol,
-        ip: IpAddr,
-        port: u16,
+        outside: Endpoint,
         remote: Endpoint,
-        inside: Option<Endpoint>,
+        inside: Option<IpAddr>,
         reach: Span,
     ) -> bool {
-        let renamed = || key_of(protocol, None, port, remote);
-        let may_stand_for_public = || !is_public(ip) || inside.is_some_and(|inside| is_public(inside.ip));
-        // Nearly all records end here: what there is nothing of need not be sought.
-        self.flows.touch(key_of(protocol, Some(ip), port, remote), reach)
-            || (!self.hosts.is_empty() && self.hosts.touch(keys::key_of_ip(ip), reach))
-            || (!self.renamed.is_empty() && self.renamed.touch(renamed(), reach))
-            || (may_stand_for_public() && self.renamed_public.touch(renamed(), reach))
+        let renamed = || key_of(protocol, outside.port.unwrap_or_default(), remote);
+        self.flows.touch(key_of_flow(protocol, outside, remote), reach)
+            || self.hosts.touch(keys::key_of_ip(outside.ip), reach)
+            || self.renamed.touch(renamed(), reach)
+            || (may_stand_for_public(outside.ip, inside) && self.renamed_public.touch(renamed(), reach))
     }
 
     fn request(&self, translation: &Translation, request: &Request, reach: Span) -> bool {
@@ -305,6 +361,23 @@ impl Wants {
                 None => self.moments.touch(0, reach),
             }
     }
+}
+
+/// Which bits are set.
+fn places(bits: u64) -> impl Iterator<Item = usize> + Clone {
+    let rest = iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)));
+    rest.take_while(|bits| *bits != 0).map(|bits| bits.trailing_zeros() as usize)
+}
+
+/// Whether a log may call a public address of ours by this one.
+#[inline]
+fn may_stand_for_public(outside: IpAddr, inside: Option<IpAddr>) -> bool {
+    !is_public(outside) || inside.is_some_and(is_public)
+}
+
+#[inline]
+fn endpoint(at: SocketAddrV4) -> Endpoint {
+    Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) }
 }
 
 #[cfg(test)]
@@ -318,16 +391,11 @@ mod tests {
         (ip, 1..4_u16).prop_map(|(ip, port)| SocketAddrV4::new(ip.into(), port))
     }
 
-    fn endpoint(at: SocketAddrV4) -> Endpoint {
-        Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) }
-    }
-
     proptest! {
         #[test]
-        fn a_plain_session_is_kept_as_any_other(
+        fn plain_sessions_are_kept_as_any_others(
             alerts in prop::collection::vec((socket(), socket(), 0..100_i64, prop::bool::weighted(0.1)), 0..4),
-            sockets in [socket(), socket(), socket()],
-            (from, length) in (0..100_i64, 0..20_i64),
+            sessions in prop::collection::vec(([socket(), socket(), socket()], 0..100_i64, 0..20_i64), 0..150),
         ) {
             let span = |from, length| {
                 let at = |seconds| LogTime::from_unix_seconds(1_000_000 + seconds).unwrap();
@@ -344,13 +412,20 @@ mod tests {
                 let ends = PerEnd { src: endpoint(src), dest: endpoint(dest) };
                 wants.add(protocol, ends, span(at, 0));
             }
-            let (sieve, reach) = (Sieve::of(wants), span(from, length));
-            let [outside, inside, remote] = sockets.map(endpoint);
-            let translation = Translation::of_source_nat(Protocol::TCP, outside, inside, remote);
-            prop_assert_eq!(
-                sieve.keeps_plain(Protocol::TCP, sockets, reach),
-                sieve.keeps(&translation, None, Some(reach))
-            );
+            let sieve = Sieve::of(wants);
+            let plain = |([outside, inside, remote], from, length): ([_; 3], _, _)| {
+                Plain { protocol: Protocol::TCP, outside, inside, remote, reach: span(from, length) }
+            };
+            let sessions: Vec<Plain> = sessions.into_iter().map(plain).collect();
+            let keeps = |plain: &Plain| {
+                let [outside, inside, remote] = [plain.outside, plain.inside, plain.remote].map(endpoint);
+                let translation = Translation::of_source_nat(plain.protocol, outside, inside, remote);
+                sieve.keeps(&translation, None, Some(plain.reach))
+            };
+            let any = (0..).zip(&sessions).filter(|(_, plain)| keeps(plain)).map(|(place, _)| place);
+            let mut kept = Vec::new();
+            sieve.sift(&sessions, |place| kept.push(place));
+            prop_assert_eq!(kept, any.collect::<Vec<_>>());
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
     },
 };
 use unmasq_decode::{Brief, Decoder, Fact, Record, Tells, Unreadable, cite};
-use unmasq_engine::Sieve;
+use unmasq_engine::{Plain, Sieve};
 use unmasq_index::{Row, Written};
 use unmasq_io::source::{Chunk, ChunkPart, Chunks, Input, LINE_LIMIT, ReadError};
 use unmasq_model::{Endpoint, GatewayIx, GatewayName, LogIx, Realm, Span, Translation};
@@ -102,15 +102,6 @@ impl Keeps<'_> {
             (_, Tells::BothEdges | Tells::OneEdge) => kept(None),
             (_, Tells::Connection) => self.sieve.keeps_addresses(translation),
         }
-    }
-
-    #[inline]
-    fn brief(&self, brief: &Brief<'_>) -> bool {
-        if self.tells != Tells::BothEdges {
-            return self.record(&Record::from(*brief));
-        }
-        let Brief { protocol, outside, inside, remote, start, end, .. } = *brief;
-        self.sieve.keeps_plain(protocol, [outside, inside, remote], start.hull(end))
     }
 }
 
@@ -288,6 +279,31 @@ impl Source {
     }
 }
 
+/// So many records are asked about together, for the answer to each is waited for.
+const AT_ONCE: usize = 64;
+
+/// Plain sessions of which is not known yet whether they are kept, …
+struct Asked<'l> {
+    sessions: Vec<Plain>,
+    /// … and what says so of each.
+    lines: Vec<Line<'l>>,
+}
+
+impl Asked<'_> {
+    fn nothing() -> Self {
+        Self { sessions: Vec::with_capacity(AT_ONCE), lines: Vec::with_capacity(AT_ONCE) }
+    }
+}
+
+/// A line with a record.
+#[derive(Clone, Copy)]
+struct Line<'l> {
+    bytes: &'l [u8],
+    number: u64,
+    /// Whose the record is.
+    gateway: NameIx,
+}
+
 /// One of those who read.
 struct Reader<'w> {
     wanted: Wanted<'w>,
@@ -340,13 +356,18 @@ impl<'w> Reader<'w> {
     fn read_with(&mut self, decoder: &mut dyn Decoder, chunk: Chunk) {
         match chunk.part {
             ChunkPart::Lines => {
+                let mut asked = Asked::nothing();
                 for (range, line) in chunk.lines() {
                     if self.wanted.takes.is_some() && chunk.bytes[range.end - 1] != b'\n' {
                         self.done.unended = true;
                         break;
                     }
-                    self.line(decoder, line);
+                    self.line(decoder, line, &mut asked);
+                    if asked.sessions.len() == AT_ONCE {
+                        self.sift(decoder, &mut asked);
+                    }
                 }
+                self.sift(decoder, &mut asked);
             }
             ChunkPart::First => self.refuse(TOO_LONG),
             ChunkPart::Cut => {
@@ -363,7 +384,7 @@ impl<'w> Reader<'w> {
         self.done.lines += 1;
     }
 
-    fn line(&mut self, decoder: &mut dyn Decoder, line: &[u8]) {
+    fn line<'l>(&mut self, decoder: &mut dyn Decoder, line: &'l [u8], asked: &mut Asked<'l>) {
         if line.trim_ascii_start().is_empty() {
             self.done.blank += 1;
             self.done.lines += 1;
@@ -372,53 +393,78 @@ impl<'w> Reader<'w> {
         if line.len() >= LINE_LIMIT {
             return self.refuse(TOO_LONG);
         }
-        // Nearly all are dropped where they are; so none is moved.
-        let brief = decoder.brief(line);
-        let noted = match &brief {
-            Some(brief) => {
-                let gateway = self.shown.note_brief(brief);
-                if self.wanted.keeps.brief(brief) {
-                    match self.wanted.whole.then(|| self.brief_row(brief, gateway)).flatten() {
-                        Some(row) => self.done.rows.push(row),
-                        None => self.records.push((*brief).into()),
-                    }
-                }
-                Some(gateway)
+        if let Some(brief) = decoder.brief(line) {
+            let gateway = self.shown.note_brief(&brief);
+            if self.wanted.keeps.sieve.is_open() {
+                self.keep_brief(&brief, &Line { bytes: line, number: self.done.lines, gateway });
+            } else {
+                asked.sessions.push(plain(&brief));
+                asked.lines.push(Line { bytes: line, number: self.done.lines, gateway });
             }
-            None => {
-                if let Err(why) = decoder.decode(line, &mut self.records) {
-                    self.done.unreadable.push((self.done.lines, why));
-                }
-                None
-            }
-        };
-        for record in &self.records {
-            let gateway = noted.unwrap_or_else(|| self.shown.note(record));
-            if noted.is_none() && !self.wanted.keeps.record(record) {
-                continue;
-            }
-            match self.wanted.whole.then(|| row(record, gateway, self.done.lines, &mut self.realms)).flatten()
-            {
-                Some(row) => self.done.rows.push(row),
-                None => {
-                    let text = if self.wanted.cited { cite(line) } else { Arc::default() };
-                    let record = record.clone();
-                    self.done.kept.push(Kept { position: self.done.lines, text, gateway, record });
-                }
+            self.done.lines += 1;
+            return;
+        }
+        // What is kept is in the order of the lines.
+        self.sift(decoder, asked);
+        if let Err(why) = decoder.decode(line, &mut self.records) {
+            self.done.unreadable.push((self.done.lines, why));
+        }
+        let mut records = mem::take(&mut self.records);
+        for record in records.drain(..) {
+            let gateway = self.shown.note(&record);
+            if self.wanted.keeps.record(&record) {
+                self.keep(record, &Line { bytes: line, number: self.done.lines, gateway });
             }
         }
-        self.records.clear();
+        self.records = records;
         self.done.lines += 1;
     }
 
+    /// Keeps those that the sieve does. They are few, and read again: of all others nothing was copied.
+    fn sift(&mut self, decoder: &mut dyn Decoder, asked: &mut Asked<'_>) {
+        let sieve = self.wanted.keeps.sieve;
+        sieve.sift(&asked.sessions, |place| {
+            let line = &asked.lines[place];
+            if let Some(brief) = decoder.brief(line.bytes) {
+                self.keep_brief(&brief, line);
+            }
+        });
+        asked.sessions.clear();
+        asked.lines.clear();
+    }
+
+    fn keep_brief(&mut self, brief: &Brief<'_>, line: &Line<'_>) {
+        match self.wanted.whole.then(|| self.brief_row(brief, line)).flatten() {
+            Some(row) => self.done.rows.push(row),
+            None => self.keep((*brief).into(), line),
+        }
+    }
+
+    fn keep(&mut self, record: Record, line: &Line<'_>) {
+        let Line { bytes, number, gateway } = *line;
+        match self.wanted.whole.then(|| row(&record, gateway, number, &mut self.realms)).flatten() {
+            Some(row) => self.done.rows.push(row),
+            None => {
+                let text = if self.wanted.cited { cite(bytes) } else { Arc::default() };
+                self.done.kept.push(Kept { position: number, text, gateway, record });
+            }
+        }
+    }
+
     /// A record in little memory, without anything of it being copied before.
-    fn brief_row(&mut self, brief: &Brief<'_>, gateway: NameIx) -> Option<Row> {
+    fn brief_row(&mut self, brief: &Brief<'_>, line: &Line<'_>) -> Option<Row> {
         let Brief { protocol, outside, inside, remote, start, end, inside_realm, .. } = *brief;
         let [outside, inside, remote] =
             [outside, inside, remote].map(|at| Endpoint { ip: (*at.ip()).into(), port: Some(at.port()) });
         let translation = Translation::of_source_nat(protocol, outside, inside, remote);
-        whole_row(&translation, [start, end], inside_realm, gateway, self.done.lines, &mut self.realms)
+        whole_row(&translation, [start, end], inside_realm, line.gateway, line.number, &mut self.realms)
     }
+}
+
+/// What a sieve looks at of a record.
+fn plain(brief: &Brief<'_>) -> Plain {
+    let Brief { protocol, outside, inside, remote, start, end, .. } = *brief;
+    Plain { protocol, outside, inside, remote, reach: start.hull(end) }
 }
 
 /// One reader numbers no more realms than this for rows, so that those of all readers of a file fit.

@@ -1,12 +1,15 @@
 //! A site whose only gateway has carried some sessions, and alerts about them.
 
 use crate::flows::{self, Flow};
-use std::time::Duration;
-use unmasq_engine::{Margins, Sieve, SiteMap, Wants};
+use std::{
+    net::{IpAddr, SocketAddrV4},
+    time::Duration,
+};
+use unmasq_engine::{Margins, Plain, Sieve, SiteMap, Wants};
 use unmasq_index::{Block, Memory};
 use unmasq_model::{
     Alert, AlertClass, AlertId, Context, Coverage, Endpoint, Gateway, GatewayKind, Log, LogIx, PerEnd, Realm,
-    Site, Span,
+    Site, Span, Translation,
 };
 
 /// A gateway as its log shows it, of which no inventory tells.
@@ -44,9 +47,30 @@ pub(crate) fn sieve(alerts: &[Flow]) -> Sieve {
     Sieve::of(wants)
 }
 
-/// Whether a sieve keeps a session of which one record tells everything.
-pub(crate) fn keeps(sieve: &Sieve, flow: &Flow) -> bool {
-    sieve.keeps(&flow.translation, None, Some(Span::between(flow.start, flow.end)))
+/// What a sieve looks at of these sessions, of each of which one record tells everything.
+pub(crate) fn plain(flows: &[Flow]) -> Vec<Plain> {
+    let socket = |at: Endpoint| match (at.ip, at.port) {
+        (IpAddr::V4(ip), Some(port)) => SocketAddrV4::new(ip, port),
+        _ => panic!("not plain"),
+    };
+    let plain = |flow: &Flow| {
+        let Translation { protocol, outside, inside, remote, .. } = flow.translation;
+        Plain {
+            protocol: protocol.unwrap(),
+            outside: socket(Endpoint::new(outside.ip.unwrap(), outside.port())),
+            inside: socket(inside.unwrap()),
+            remote: socket(remote.unwrap()),
+            reach: Span::between(flow.start, flow.end),
+        }
+    };
+    flows.iter().map(plain).collect()
+}
+
+/// How many of them a sieve keeps.
+pub(crate) fn kept(sieve: &Sieve, sessions: &[Plain]) -> usize {
+    let mut kept = 0;
+    sieve.sift(sessions, |_| kept += 1);
+    kept
 }
 
 /// Everything known: the site and these sessions.

@@ -41,7 +41,7 @@ pub(super) fn of_question(question: &Question) -> Option<(SmallVec<[u64; 2]>, Sp
             let ip = outside.0.map_or(ANY, key_of_ip);
             let keys = match (outside, protocol, remote.filter(|remote| remote.port.is_some())) {
                 ((_, Some(port)), Some(protocol), Some(remote)) if protocol.has_ports() => {
-                    smallvec![of(Kind::Flow, key_of(*protocol, None, *port, remote)), of(Kind::Part, ip)]
+                    smallvec![of(Kind::Flow, key_of(*protocol, *port, remote)), of(Kind::Part, ip)]
                 }
                 ((Some(_), _), ..) => smallvec![of(Kind::Host, ip)],
                 ((None, _), ..) => {
@@ -72,7 +72,7 @@ pub(super) fn of_record(translation: &Translation, request: Option<&Request>) ->
     let peer = of(Kind::Peer, remote.map_or(ANY, |remote| key_of_ip(remote.ip)));
     Some(match whole {
         Some(((remote, port), protocol)) => {
-            smallvec![of(Kind::Flow, key_of(protocol, None, port, remote)), of(Kind::Host, ip), peer]
+            smallvec![of(Kind::Flow, key_of(protocol, port, remote)), of(Kind::Host, ip), peer]
         }
         None => smallvec![of(Kind::Part, ip), of(Kind::Part, ANY), of(Kind::Host, ip), peer],
     })

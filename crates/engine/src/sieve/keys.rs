@@ -3,18 +3,44 @@
 use foldhash::fast::FixedState;
 use std::{
     hash::{BuildHasher, Hasher},
-    net::IpAddr,
+    hint::black_box,
+    net::{IpAddr, SocketAddrV4},
 };
 use unmasq_model::{Endpoint, LogTime, Protocol, Span};
 
-/// The key of a translated tuple, or of one whose outside address is open. Two may share a key: then too
-/// much is kept.
+/// The key of a flow between two endpoints, whichever of them is ours: an alert asks about both. Two flows may
+/// share a key: then too much is kept.
+pub(super) fn key_of_flow(protocol: Protocol, one: Endpoint, other: Endpoint) -> u64 {
+    let port = |of: Endpoint| of.port.unwrap_or_default();
+    if let (IpAddr::V4(ip), IpAddr::V4(other_ip)) = (one.ip, other.ip) {
+        let at = |ip, of| SocketAddrV4::new(ip, port(of));
+        return key_of_plain_flow(protocol, at(ip, one), at(other_ip, other));
+    }
+    let (one, other) = (one.min(other), one.max(other));
+    let mut hasher = hasher();
+    let ports = u64::from(port(one)) << 16 | u64::from(port(other));
+    hasher.write_u64(ports << 8 | u64::from(protocol.number()));
+    write(&mut hasher, one.ip);
+    write(&mut hasher, other.ip);
+    hasher.finish()
+}
+
+/// The same of IPv4.
 #[inline]
-pub(crate) fn key_of(protocol: Protocol, outside: Option<IpAddr>, port: u16, remote: Endpoint) -> u64 {
+pub(super) fn key_of_plain_flow(protocol: Protocol, one: SocketAddrV4, other: SocketAddrV4) -> u64 {
+    let [one, other] = [one, other].map(|at| u64::from(at.ip().to_bits()) << 16 | u64::from(at.port()));
+    let mut hasher = hasher();
+    hasher.write_u64(u64::from(protocol.number()) << 48 | one.min(other));
+    hasher.write_u64(one.max(other));
+    hasher.finish()
+}
+
+/// The key of a translated tuple of which our address is open. Two may share a key as well.
+#[inline]
+pub(crate) fn key_of(protocol: Protocol, port: u16, remote: Endpoint) -> u64 {
     let mut hasher = hasher();
     let ports = u64::from(port) << 16 | u64::from(remote.port.unwrap_or_default());
     hasher.write_u64(ports << 8 | u64::from(protocol.number()));
-    outside.into_iter().for_each(|ip| write(&mut hasher, ip));
     write(&mut hasher, remote.ip);
     hasher.finish()
 }
@@ -164,6 +190,15 @@ impl Keys {
         }
     }
 
+    /// Fetches what will be read to look these keys up. Each by itself waits for memory twice, and knows only then
+    /// what it needs next; all wait together.
+    pub(super) fn bring_near(&self, keys: impl Iterator<Item = u64> + Clone) {
+        let start = |key| self.starts.get(self.start_of(key)).copied().unwrap_or_default();
+        black_box(keys.clone().fold(0, |all, key| all ^ start(key)));
+        let row = |key| self.rows_near(key).first().map_or(0, |row| row.from);
+        black_box(keys.fold(0, |all, key| all ^ row(key)));
+    }
+
     /// Whether the key matters during all of `during`.
     pub(super) fn cover(&self, key: u64, during: Span) -> bool {
         let (from, to) = seconds(during);
@@ -172,8 +207,13 @@ impl Keys {
         rows.iter().take_while(|row| row.key == key && row.from <= from).any(|row| row.to >= to)
     }
 
-    /// Whether the key matters at some moment of `reach`.
+    /// Whether the key may matter at any time.
     #[inline]
+    pub(super) fn may_have(&self, key: u64) -> bool {
+        self.bits.may_have(key)
+    }
+
+    /// Whether the key matters at some moment of `reach`.
     pub(super) fn touch(&self, key: u64, reach: Span) -> bool {
         self.bits.may_have(key) && self.touches(key, reach)
     }
