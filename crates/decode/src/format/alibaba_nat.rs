@@ -279,7 +279,8 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
         let inside = self.endpoint(Field::PriIp, Field::PriPort, ours)?;
         let remote = self.endpoint(Field::PubIp, Field::PubPort, protocol.has_ports())?;
         let start = self.moment(Field::StartTime, zone)?;
-        let end = end(start, self.moment(Field::EndTime, zone)?)?;
+        let end = no_earlier(start, self.moment(Field::EndTime, zone)?)
+            .ok_or_else(|| fault("end_time", "is before `start_time`"))?;
         let (gateway, inside_realm) = self.names(names);
         Ok(Record {
             gateway: gateway.cloned(),
@@ -342,7 +343,7 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
         let inside = self.socket(Field::PriIp, Field::PriPort)?;
         let remote = self.socket(Field::PubIp, Field::PubPort)?;
         let start = self.short(Field::StartTime)?.seconds()?;
-        let end = end(start, self.short(Field::EndTime)?.seconds()?).ok()?;
+        let end = no_earlier(start, self.short(Field::EndTime)?.seconds()?)?;
         let (gateway, inside_realm) = self.names(names);
         Some(Brief { gateway, inside_realm, protocol, outside, inside, remote, start, end })
     }
@@ -360,10 +361,11 @@ impl<'f, 'a, F: Form> Fields<'f, 'a, F> {
     }
 }
 
-/// An end that is written more coarsely than its start may mean a moment before it; it does not.
+/// An end that is written more coarsely than its start may mean a moment before it; it does not. `None` if all of
+/// it is before.
 #[inline]
-fn end(start: Span, end: Span) -> Result<Span, Unreadable> {
-    Span::new(end.from().max(start.from()), end.to()).map_err(|_| fault("end_time", "is before `start_time`"))
+fn no_earlier(start: Span, end: Span) -> Option<Span> {
+    Span::new(end.from().max(start.from()), end.to()).ok()
 }
 
 /// Seconds or milliseconds by the number of digits, or ISO 8601.

@@ -394,7 +394,7 @@ impl Patience {
 }
 
 /// A small number out of a text's length and its first and last bytes: enough to tell names apart.
-#[inline]
+#[inline(always)]
 pub(crate) fn digest(text: &[u8]) -> u8 {
     let some = match (text.first_chunk(), text.last_chunk()) {
         (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(23),
