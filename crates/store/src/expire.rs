@@ -36,7 +36,7 @@ impl Manifest {
 
 impl Writer {
     /// Drops whatever ended an hour or more before a moment. Sessions that reach into a later hour stay filed under
-    /// that; events of sessions whose end is not told by then stay for thirty days.
+    /// that; events of sessions whose end is not told by then stay for thirty days, unless all of their file is old.
     ///
     /// # Errors
     /// As [`merge`](Self::merge), and when the manifest cannot be written.
