@@ -2,7 +2,7 @@
 
 mod server;
 
-use crate::run::{Ran, Workplace};
+use crate::run::{Ran, Workplace, free_port};
 use serde_json::Value;
 use server::Server;
 use std::{fs, path::PathBuf, process::Child};
@@ -191,8 +191,7 @@ fn what_cannot_be_reached_is_said_without_secrets() {
     };
     refused("AWS_SECRET_ACCESS_KEY", "wrong-secret").says("403");
     // A port of which nobody listens.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    refused("AWS_ENDPOINT_URL", &format!("http://{free}")).says("refused");
+    refused("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{}", free_port())).says("refused");
     refused("AWS_ALLOW_HTTP", "false");
 }
 

@@ -1,7 +1,7 @@
 //! Syslog that is sent to the service, as it is run: by UDP, TCP and TLS, by friends and by others.
 
 use crate::{
-    run::{Workplace, traces, wait},
+    run::{Workplace, free_port, traces, wait},
     serve::stop,
 };
 use rustls::{
@@ -14,7 +14,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket},
     process::Child,
     sync::Arc,
     thread,
@@ -59,11 +59,7 @@ impl Sent {
 
     /// Listens to a log at a port that is free.
     fn listen(&mut self, name: &str, scheme: &str, more: &str) -> SocketAddr {
-        let address = match scheme {
-            "udp" => UdpSocket::bind("127.0.0.1:0").unwrap().local_addr(),
-            _ => TcpListener::bind("127.0.0.1:0").unwrap().local_addr(),
-        };
-        let address = address.unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let _ =
             write!(self.config, "[[listen]]\nname = \"{name}\"\nsyslog = \"{scheme}://{address}\"\n{more}\n");
         address
@@ -250,8 +246,11 @@ fn what_is_sent_ends_as_what_is_read() {
     let nginx = sent.listen(LOGS[4].0, "tcp", &format(LOGS[4].1));
     let json = sent.listen(LOGS[5].0, "tls", &(format(LOGS[5].1) + "\n" + tls));
     let eve = sent.listen("eve", "tcp", "kind = \"alerts\"\nformat = \"suricata-eve\"");
-    let child = sent.start();
-    wait("the listeners", || sent.spooled("eve"));
+    let mut child = sent.start();
+    wait("the listeners", || {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended");
+        sent.spooled("eve")
+    });
     send_by_tcp(eve, &counted(&sent.lines("eve.json"))).unwrap();
     send_by_udp(gw_a, &sent.lines(LOGS[0].0));
     send_by_tcp(gw_b, &counted(&sent.lines(LOGS[1].0))).unwrap();

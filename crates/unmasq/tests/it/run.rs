@@ -5,8 +5,10 @@ use serde_json::Value;
 use std::{
     fs,
     io::Write,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -176,6 +178,21 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A port of this machine at which nobody listens, by TCP or UDP; another one for each who asks.
+///
+/// It lies below the ports that a system gives to those who call: one of those may be with another test's
+/// client before it is listened to.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 12_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
+    let ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    let is_free = |port: &u16| {
+        let at = (Ipv4Addr::LOCALHOST, *port);
+        TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok()
+    };
+    ports.take(1_000).find(is_free).unwrap()
+}
+
 /// How often something is killed; `UNMASQ_KILLS` says another number than the usual one.
 pub(crate) fn kills(usual: usize) -> usize {
     std::env::var("UNMASQ_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usual)
@@ -183,7 +200,7 @@ pub(crate) fn kills(usual: usize) -> usize {
 
 /// Waits until it is so, half a minute at most.
 #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
-pub(crate) fn wait(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < Duration::from_secs(30), "waited for {what}");

@@ -1,14 +1,13 @@
 //! Sinks of the service, as it is run: receivers that are away, refuse, and come back.
 
 use crate::{
-    run::{Workplace, traces, wait},
+    run::{Workplace, free_port, traces, wait},
     served::Served,
 };
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    net::TcpListener,
     sync::Arc,
 };
 use unmasq_testkit::receiver::{Receiver, Reply, Script};
@@ -63,7 +62,7 @@ fn revisions(told: &[(String, u64)]) -> BTreeMap<String, Vec<u64>> {
 #[test]
 fn whoever_is_away_misses_nothing() {
     let script = Arc::new(Script::default());
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let place = Workplace::with_lab();
     place.write("token", TOKEN);
     let sink = format!(
@@ -139,7 +138,7 @@ fn what_is_refused_is_said_and_kept() {
 #[test]
 fn syslog_that_is_told_can_be_listened_to() {
     // One service tells another one, which reads the alerts and finds the traces beside them.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let listen = CONFIG.replace("[[alerts]]\npath = \"eve.json\"\n", "").to_owned()
         + &format!(
             "[[listen]]\nname = \"told.json\"\nsyslog = \"tcp://127.0.0.1:{port}\"\nkind = \"alerts\"\nformat = \"suricata-eve\"\n"
