@@ -21,6 +21,7 @@ mod reader;
 mod run;
 mod snapshot;
 mod sorted;
+mod table;
 mod wide;
 
 pub use found::Found;

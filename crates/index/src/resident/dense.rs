@@ -1,6 +1,7 @@
 //! One session in 29 bytes, and what it shares with many others.
 
 use crate::Row;
+use bytemuck::{Pod, Zeroable};
 use foldhash::fast::FixedState;
 use std::{collections::HashMap, net::Ipv4Addr};
 use unmasq_model::Realm;
@@ -12,7 +13,8 @@ pub(super) const HOUR_US: i64 = 3_600_000_000;
 ///
 /// Numbers are bytes, for they need not stand where a processor would put them. The end is told from the beginning of
 /// the hour.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable, Debug)]
+#[repr(C)]
 pub(super) struct Dense {
     outside_port: [u8; 2],
     remote: [u8; 6],

@@ -1,8 +1,10 @@
 //! Where rows lie, told by one line of the cache for some thirty of them.
 
+use bytemuck::{Pod, Zeroable};
+
 /// Where a stretch of a run's rows begins, and one byte of each of their flows: who seeks a flow reads this, and then
 /// only rows that are nearly always those sought.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Pod, Zeroable, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Guide {
     first: u32,

@@ -186,7 +186,7 @@ impl Hour {
                 rows.sort_unstable();
                 rows.dedup();
                 rows.shrink_to_fit();
-                rows
+                Arc::new(rows)
             });
         }
     }
@@ -202,7 +202,7 @@ impl Hour {
             &mut self.wide,
             Wide::of(sessions),
             |wide| wide.sessions().len(),
-            |tables| Wide::of(tables.into_iter().flat_map(owned).collect()),
+            |tables| Arc::new(Wide::of(tables.into_iter().flat_map(owned).collect())),
         );
     }
 
@@ -215,7 +215,7 @@ impl Hour {
     /// Merges the runs of a part into one.
     pub(super) fn join(&mut self, part: usize) {
         let runs = &mut self.parts[part];
-        *runs = vec![Arc::new(Run::merged(runs))];
+        *runs = vec![Run::merged(runs)];
     }
 
     fn reaches(&mut self, span: Span) {
@@ -250,7 +250,7 @@ fn add<T>(
     tables: &mut Vec<Arc<T>>,
     new: T,
     len: impl Fn(&T) -> usize,
-    merged: impl FnOnce(Vec<Arc<T>>) -> T,
+    merged: impl FnOnce(Vec<Arc<T>>) -> Arc<T>,
 ) {
     let (mut first, mut after) = (tables.len(), len(&new));
     while let Some(before) = first.checked_sub(1)
@@ -261,6 +261,6 @@ fn add<T>(
     tables.push(Arc::new(new));
     if first + 1 < tables.len() {
         let apart = tables.split_off(first);
-        tables.push(Arc::new(merged(apart)));
+        tables.push(merged(apart));
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     dense::{Dense, flow},
     found::HeldRow,
+    guide::Guide,
     hour::Hour,
     run::Run,
 };
@@ -25,8 +26,7 @@ pub(super) struct Seeker<'s> {
 struct Guided<'s> {
     run: &'s Run,
     outside: usize,
-    guide: usize,
-    flow: Option<u32>,
+    flow: Option<(u32, &'s Guide)>,
     of: Of<'s>,
 }
 
@@ -58,11 +58,12 @@ impl<'s> Seeker<'s> {
         for (place, hour) in hours {
             self.each_run(*place, &asked[*place], hour);
         }
-        black_box(self.guides.iter().fold(0, |all, of| all ^ of.run.touch(of.guide)));
-        for &Guided { run, outside, guide, flow, of } in &self.guides {
+        let guides = self.guides.iter().filter_map(|of| of.flow);
+        black_box(guides.fold(0, |all, (_, guide)| all ^ guide.first()));
+        for &Guided { run, outside, flow, of } in &self.guides {
             let mut add = |dense| self.near.push(Near { dense, of });
             match flow {
-                Some(flow) => run.each_alike(outside, guide, flow, &mut add),
+                Some((flow, guide)) => run.each_alike(outside, guide, flow, &mut add),
                 None => {
                     let may_be = |dense: &&Dense| is_of(dense, &asked[of.asked]);
                     run.rows_of(outside).iter().filter(may_be).for_each(add);
@@ -100,12 +101,12 @@ impl<'s> Seeker<'s> {
         let flow = port.zip(remote).map(|(port, remote)| flow(port, remote));
         for run in hour.runs(port) {
             let mut add = |outside, ip| {
-                let guide = flow.map_or(0, |flow| run.guide(outside, flow));
-                self.guides.push(Guided { run, outside, guide, flow, of: Of { asked: place, hour, ip } });
+                let flow = flow.map(|flow| (flow, run.guide(outside, flow)));
+                self.guides.push(Guided { run, outside, flow, of: Of { asked: place, hour, ip } });
             };
             match ip {
                 Some(ip) => run.outside(ip).into_iter().for_each(|outside| add(outside, ip)),
-                None => run.outsides().enumerate().for_each(|(outside, ip)| add(outside, ip)),
+                None => run.outsides().iter().enumerate().for_each(|(outside, ip)| add(outside, *ip)),
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     dense::Dense,
     guide::Guide,
-    sorted::{Item, Sorted},
+    sorted::{Item, SHARING, Sorted},
 };
 use std::{ops::Range, sync::Arc};
 
@@ -13,14 +13,9 @@ use std::{ops::Range, sync::Arc};
 /// the rows that this tells of.
 #[derive(Default, Debug)]
 pub(super) struct Run {
+    /// Rows of an address stand about where their flow lies among all flows; by that place they share a guide.
     sorted: Sorted,
-    /// Rows of an address stand about where their flow lies among all flows; by that place they share a guide. One
-    /// more at the end.
-    guides: Vec<Guide>,
 }
-
-/// So many rows share a guide, on average.
-const SHARING: usize = 32;
 
 impl Run {
     /// Of items in order.
@@ -29,35 +24,36 @@ impl Run {
     }
 
     /// All rows of some runs, of which the later ones had better be smaller.
-    pub(super) fn merged(runs: &[Arc<Self>]) -> Self {
+    pub(super) fn merged(runs: &[Arc<Self>]) -> Arc<Self> {
         match runs {
-            [] => Self::default(),
-            [run] => Self::guided(run.sorted.clone()),
+            [] => Arc::default(),
+            [run] => Arc::clone(run),
             [runs @ .., before, last] => {
                 let last = before.sorted.merged(&last.sorted);
-                Self::guided(runs.iter().rfold(last, |all, run| run.sorted.merged(&all)))
+                Arc::new(Self::guided(runs.iter().rfold(last, |all, run| run.sorted.merged(&all))))
             }
         }
     }
 
-    fn guided(sorted: Sorted) -> Self {
-        let count = sorted.len().div_ceil(SHARING);
-        let mut guides = Vec::with_capacity(count + 1);
-        let mut guide = Guide::at(0);
-        for outside in 0..sorted.outsides().len() {
-            let range = sorted.of_outside(outside);
-            for (row, dense) in range.clone().zip(sorted.rows(range.clone())) {
-                let flow = dense.flow();
-                let place = place(&range, flow);
-                while guides.len() < place {
-                    guides.push(std::mem::replace(&mut guide, Guide::at(number(row))));
+    fn guided(mut sorted: Sorted) -> Self {
+        sorted.guide(|guides, rows, outsides| {
+            let (mut guide, mut len) = (Guide::at(0), 0);
+            for outside in 0..outsides.ips().len() {
+                let range = outsides.rows(outside, rows.len());
+                for (row, dense) in range.clone().zip(&rows[range.clone()]) {
+                    let flow = dense.flow();
+                    let place = place(&range, flow);
+                    while len < place {
+                        guides[len] = std::mem::replace(&mut guide, Guide::at(number(row)));
+                        len += 1;
+                    }
+                    guide.add(flow);
                 }
-                guide.add(flow);
             }
-        }
-        guides.push(guide);
-        guides.resize(count + 1, Guide::at(number(sorted.len())));
-        Self { sorted, guides }
+            guides[len] = guide;
+            guides[len + 1..].fill(Guide::at(number(rows.len())));
+        });
+        Self { sorted }
     }
 
     /// How many rows there are.
@@ -67,29 +63,23 @@ impl Run {
 
     /// How many bytes they take, and what they are found by.
     pub(super) fn memory(&self) -> usize {
-        size_of::<Self>() + self.sorted.memory() + self.guides.capacity() * size_of::<Guide>()
+        size_of::<Self>() + self.sorted.memory()
     }
 
     /// The outside addresses.
-    pub(super) fn outsides(&self) -> impl Iterator<Item = u32> {
-        self.sorted.outsides()
+    pub(super) fn outsides(&self) -> &[u32] {
+        self.sorted.outsides().ips()
     }
 
     /// The place of an outside address.
     pub(super) fn outside(&self, ip: u32) -> Option<usize> {
-        self.sorted.outside(ip)
+        self.sorted.outsides().place(ip)
     }
 
-    /// The place of the guide that knows the rows of a flow, which nothing but the addresses is read for.
+    /// The guide that knows the rows of a flow. Nothing of it is read yet.
     #[inline]
-    pub(super) fn guide(&self, outside: usize, flow: u32) -> usize {
-        place(&self.sorted.of_outside(outside), flow)
-    }
-
-    /// Reads something of a guide: it is near then.
-    #[inline]
-    pub(super) fn touch(&self, guide: usize) -> u32 {
-        self.guides[guide].first()
+    pub(super) fn guide(&self, outside: usize, flow: u32) -> &Guide {
+        &self.sorted.guides()[place(&self.sorted.of_outside(outside), flow)]
     }
 
     /// Shows the rows that may be of a flow of an outside address; nothing of them is read unless there are many.
@@ -97,11 +87,11 @@ impl Run {
     pub(super) fn each_alike<'s>(
         &'s self,
         outside: usize,
-        guide: usize,
+        guide: &Guide,
         flow: u32,
         see: &mut impl FnMut(&'s Dense),
     ) {
-        let (own, guide) = (self.sorted.of_outside(outside), &self.guides[guide]);
+        let own = self.sorted.of_outside(outside);
         let first = guide.first() as usize;
         if let Some(mut alike) = guide.alike(flow) {
             while alike != 0 {
@@ -121,7 +111,7 @@ impl Run {
 
     /// All rows of an outside address.
     pub(super) fn rows_of(&self, outside: usize) -> &[Dense] {
-        self.sorted.rows(self.sorted.of_outside(outside))
+        self.sorted.rows_of(outside)
     }
 }
 

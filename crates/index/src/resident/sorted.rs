@@ -1,6 +1,6 @@
 //! Dense rows in order.
 
-use super::dense::Dense;
+use super::{dense::Dense, guide::Guide, table::Table};
 use std::{cmp::Ordering, hint::select_unpredictable, ops::Range};
 
 /// A row with its outside address, before rows of one address stand together.
@@ -28,111 +28,164 @@ impl Item {
 }
 
 /// Rows by outside address, those of one by flow; each of them once.
-#[derive(Clone, Default, Debug)]
+#[derive(Default, Debug)]
 pub(super) struct Sorted {
-    rows: Vec<Dense>,
-    outsides: Vec<Outside>,
+    table: Table,
+    outsides: Outsides,
 }
 
-/// An outside address, and its first row.
-#[derive(Clone, Copy, Debug)]
-struct Outside {
-    ip: u32,
-    row: u32,
-}
+/// So many rows share a guide, on average.
+pub(super) const SHARING: usize = 32;
 
 impl Sorted {
     /// Of items in order.
     pub(super) fn of(items: &[Item]) -> Self {
-        let mut sorted = Self { rows: Vec::with_capacity(items.len()), outsides: Vec::new() };
-        for items in items.chunk_by(|a, b| a.ip() == b.ip()) {
-            sorted.begin(items[0].ip());
-            let from = sorted.rows.len();
-            for item in items {
-                if sorted.rows[from..].last() != Some(&item.dense) {
-                    sorted.rows.push(item.dense);
+        Self::written(items.len(), |rows, outsides| {
+            let mut len = 0;
+            for items in items.chunk_by(|a, b| a.ip() == b.ip()) {
+                outsides.push(items[0].ip(), len);
+                for alike in items.chunk_by(|a, b| a.dense == b.dense) {
+                    rows[len] = alike[0].dense;
+                    len += 1;
                 }
             }
-        }
-        sorted.fitted()
+            len
+        })
     }
 
     /// All rows of both.
     pub(super) fn merged(&self, other: &Self) -> Self {
-        let mut all = Self {
-            rows: Vec::with_capacity(self.rows.len() + other.rows.len()),
-            outsides: Vec::with_capacity(self.outsides.len().max(other.outsides.len())),
-        };
         let (mut a, mut b, mut flows) = (0, 0, Flows::default());
-        loop {
-            let (left, right) = (self.outsides.get(a), other.outsides.get(b));
-            let (order, ip) = match (left, right) {
-                (Some(left), Some(right)) => (left.ip.cmp(&right.ip), left.ip.min(right.ip)),
-                (Some(left), None) => (Ordering::Less, left.ip),
-                (None, Some(right)) => (Ordering::Greater, right.ip),
-                (None, None) => break,
-            };
-            all.begin(ip);
-            let rows =
-                |sorted: &'_ Self, place, is_there| if is_there { sorted.of_outside(place) } else { 0..0 };
-            let (left, right) = (rows(self, a, order.is_le()), rows(other, b, order.is_ge()));
-            flows.merge(&self.rows[left], &other.rows[right], &mut all.rows);
-            a += usize::from(order.is_le());
-            b += usize::from(order.is_ge());
-        }
-        all.fitted()
+        Self::written(self.len() + other.len(), |rows, outsides| {
+            let mut len = 0;
+            loop {
+                let (order, ip) = match (self.outsides.ips.get(a), other.outsides.ips.get(b)) {
+                    (Some(left), Some(right)) => (left.cmp(right), *left.min(right)),
+                    (Some(left), None) => (Ordering::Less, *left),
+                    (None, Some(right)) => (Ordering::Greater, *right),
+                    (None, None) => return len,
+                };
+                outsides.push(ip, len);
+                let left = if order.is_le() { self.rows_of(a) } else { &[] };
+                let right = if order.is_ge() { other.rows_of(b) } else { &[] };
+                len += flows.merge(left, right, &mut rows[len..]);
+                a += usize::from(order.is_le());
+                b += usize::from(order.is_ge());
+            }
+        })
     }
 
-    /// The rows that are added from now on are of this outside address.
-    fn begin(&mut self, ip: u32) {
-        let row = u32::try_from(self.rows.len()).expect("a run has fewer than 2³² rows");
-        self.outsides.push(Outside { ip, row });
+    /// At most so many rows; `write` says how many.
+    fn written(room: usize, write: impl FnOnce(&mut [Dense], &mut Outsides) -> usize) -> Self {
+        let mut outsides = Outsides::default();
+        let table = Table::new(room.div_ceil(SHARING) + 1, room, |rows| write(rows, &mut outsides));
+        outsides.fit();
+        Self { table, outsides }
     }
 
-    fn fitted(mut self) -> Self {
-        self.rows.shrink_to_fit();
-        self.outsides.shrink_to_fit();
-        self
+    /// Makes a guide for so many rows each, and one more.
+    pub(super) fn guide(&mut self, write: impl FnOnce(&mut [Guide], &[Dense], &Outsides)) {
+        self.table.guide(|guides, rows| {
+            let count = rows.len().div_ceil(SHARING) + 1;
+            write(&mut guides[..count], rows, &self.outsides);
+            count
+        });
+    }
+
+    /// The guides, once they are made.
+    #[inline]
+    pub(super) fn guides(&self) -> &[Guide] {
+        self.table.guides()
     }
 
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.table.rows().len()
     }
 
-    /// How many bytes they take beside it.
+    /// How many bytes they take beside it, and their guides.
     pub(super) fn memory(&self) -> usize {
-        self.rows.capacity() * size_of::<Dense>() + self.outsides.capacity() * size_of::<Outside>()
+        self.table.memory() + self.outsides.memory()
     }
 
     /// The outside addresses, in order.
-    pub(super) fn outsides(&self) -> impl ExactSizeIterator<Item = u32> {
-        self.outsides.iter().map(|outside| outside.ip)
-    }
-
-    /// The place of an outside address.
-    #[inline]
-    pub(super) fn outside(&self, ip: u32) -> Option<usize> {
-        self.outsides.binary_search_by_key(&ip, |outside| outside.ip).ok()
+    pub(super) fn outsides(&self) -> &Outsides {
+        &self.outsides
     }
 
     /// Where the rows of an outside address are.
     #[inline]
     pub(super) fn of_outside(&self, place: usize) -> Range<usize> {
-        let end = self.outsides.get(place + 1).map_or(self.rows.len(), |next| next.row as usize);
-        self.outsides[place].row as usize..end
+        self.outsides.rows(place, self.table.rows().len())
     }
 
     /// The row at a place.
     #[inline]
     pub(super) fn row(&self, place: usize) -> &Dense {
-        &self.rows[place]
+        &self.table.rows()[place]
     }
 
     /// The rows at some places.
     #[inline]
     pub(super) fn rows(&self, range: Range<usize>) -> &[Dense] {
-        self.rows.get(range).unwrap_or_default()
+        self.table.rows().get(range).unwrap_or_default()
+    }
+
+    /// The rows of an outside address.
+    pub(super) fn rows_of(&self, place: usize) -> &[Dense] {
+        self.rows(self.of_outside(place))
+    }
+}
+
+/// Outside addresses in order, and the first row of each.
+#[derive(Default, Debug)]
+pub(super) struct Outsides {
+    ips: Vec<u32>,
+    rows: Vec<u32>,
+}
+
+/// Of so few addresses it costs less to compare all than to guess.
+const FEW: usize = 32;
+
+impl Outsides {
+    fn push(&mut self, ip: u32, row: usize) {
+        self.ips.push(ip);
+        self.rows.push(u32::try_from(row).expect("a run has fewer than 2³² rows"));
+    }
+
+    fn fit(&mut self) {
+        self.ips.shrink_to_fit();
+        self.rows.shrink_to_fit();
+    }
+
+    fn memory(&self) -> usize {
+        (self.ips.capacity() + self.rows.capacity()) * size_of::<u32>()
+    }
+
+    /// The addresses.
+    pub(super) fn ips(&self) -> &[u32] {
+        &self.ips
+    }
+
+    /// The place of an address.
+    #[inline]
+    pub(super) fn place(&self, ip: u32) -> Option<usize> {
+        let (mut from, mut near) = (0, self.ips.as_slice());
+        while near.len() > FEW {
+            let (before, after) = near.split_at(near.len() / 2);
+            let is_after = after[0] <= ip;
+            from += if is_after { before.len() } else { 0 };
+            near = if is_after { after } else { before };
+        }
+        let place = from + near.iter().map(|other| u32::from(*other < ip)).sum::<u32>() as usize;
+        (self.ips.get(place) == Some(&ip)).then_some(place)
+    }
+
+    /// Where the rows of an address are, of so many rows in all.
+    #[inline]
+    pub(super) fn rows(&self, place: usize, all: usize) -> Range<usize> {
+        let end = self.rows.get(place + 1).map_or(all, |next| *next as usize);
+        self.rows[place] as usize..end
     }
 }
 
@@ -145,11 +198,11 @@ struct Flows {
 }
 
 impl Flows {
-    /// Adds the rows of both in order, each once.
+    /// Writes the rows of both in order, each once, and says how many.
     ///
     /// Which comes next is anybody's guess, so that nothing hangs on it but where to read on.
-    fn merge(&mut self, a: &[Dense], b: &[Dense], into: &mut Vec<Dense>) {
-        let (mut at_a, mut at_b) = (0, 0);
+    fn merge(&mut self, a: &[Dense], b: &[Dense], into: &mut [Dense]) -> usize {
+        let (mut at_a, mut at_b, mut len) = (0, 0, 0);
         if !a.is_empty() && !b.is_empty() {
             self.left.clear();
             self.left.extend(a.iter().map(Dense::flow));
@@ -162,12 +215,16 @@ impl Flows {
             if is_left == is_right {
                 (is_left, is_right) = of_one_flow(left, right);
             }
-            into.push(*select_unpredictable(is_left, left, right));
+            into[len] = *select_unpredictable(is_left, left, right);
+            len += 1;
             at_a += usize::from(is_left);
             at_b += usize::from(is_right);
         }
-        into.extend_from_slice(&a[at_a..]);
-        into.extend_from_slice(&b[at_b..]);
+        for rest in [&a[at_a..], &b[at_b..]] {
+            into[len..len + rest.len()].copy_from_slice(rest);
+            len += rest.len();
+        }
+        len
     }
 }
 
@@ -177,4 +234,23 @@ impl Flows {
 fn of_one_flow(left: &Dense, right: &Dense) -> (bool, bool) {
     let order = left.cmp(right);
     (order.is_le(), order.is_ge())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_found_among_any_number_of_others() {
+        for count in 0..4 * FEW {
+            let mut outsides = Outsides::default();
+            let ip = |place: usize| u32::try_from(place * 7 + 1).unwrap();
+            (0..count).for_each(|place| outsides.push(ip(place), place));
+            for place in 0..count {
+                assert_eq!(outsides.place(ip(place)), Some(place));
+                assert_eq!(outsides.place(ip(place) + 1), None);
+            }
+            assert_eq!((outsides.place(0), outsides.place(u32::MAX)), (None, None));
+        }
+    }
 }
