@@ -425,8 +425,9 @@ impl<'w> Reader<'w> {
         let sieve = self.wanted.keeps.sieve;
         sieve.sift(&asked.sessions, |place| {
             let line = &asked.lines[place];
-            if let Some(brief) = decoder.brief(line.bytes) {
-                self.keep_brief(&brief, line);
+            match decoder.brief(line.bytes) {
+                Some(brief) => self.keep_brief(&brief, line),
+                None => self.done.unreadable.push((line.number, READS_OTHERWISE)),
             }
         });
         asked.sessions.clear();
@@ -541,5 +542,7 @@ impl Done {
 
 /// Why a line that does not end is not decoded.
 pub(crate) const TOO_LONG: Unreadable = Unreadable::because("it is longer than 1 MiB");
+/// Why a line is lost of which a decoder says something else when it is asked again: none does.
+const READS_OTHERWISE: Unreadable = Unreadable::because("it reads otherwise the second time");
 /// Why the last line or message of a file that was cut is not decoded.
 pub(crate) const BREAKS_OFF: Unreadable = Unreadable::because("the file breaks off in it");
