@@ -112,11 +112,15 @@ fn mapped(bytes: usize) -> Option<MmapMut> {
     if bytes <= FEW {
         return None;
     }
-    // Of such a size it begins where a huge page does. What is left of the last one is never touched.
+    // Of such a size it begins where a huge page does.
     let memory = MmapMut::map_anon(bytes.next_multiple_of(HUGE_PAGE)).ok()?;
-    // Without huge pages everything works, but slower.
+    // Without huge pages everything works, but slower. The last one would be larger than what is written to it.
     #[cfg(target_os = "linux")]
-    let _ = memory.advise_range(memmap2::Advice::HugePage, 0, bytes / HUGE_PAGE * HUGE_PAGE);
+    {
+        let whole = bytes / HUGE_PAGE * HUGE_PAGE;
+        let _ = memory.advise_range(memmap2::Advice::HugePage, 0, whole);
+        let _ = memory.advise_range(memmap2::Advice::NoHugePage, whole, memory.len() - whole);
+    }
     Some(memory)
 }
 
